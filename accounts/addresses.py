@@ -1,0 +1,38 @@
+"""Where a request comes from, told only by parties that we trust."""
+
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The client's address, or None where there is none (a Unix socket).
+
+    Each of the NUM_PROXIES trusted proxies appends the address it saw to
+    X-Forwarded-For, so the client is that many entries from the right; whatever
+    stands further left was written by the client itself.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if settings.NUM_PROXIES:
+        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        address = hops[-min(settings.NUM_PROXIES, len(hops))].strip() or address
+    return plain(address) or plain(request.META.get("REMOTE_ADDR", ""))
+
+
+def plain(address: str) -> str | None:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    # A zone ("fe80::1%eth0") means nothing outside this host, and no column stores it.
+    return str(parsed).partition("%")[0]
+
+
+def network(address: str | None) -> str:
+    """What one subscriber holds: an IPv4 address, an IPv6 /64 (RFC 6177)."""
+    if address is None or ":" not in address:
+        return address or "local"
+    return str(ip_network(f"{address}/64", strict=False))

@@ -1,0 +1,27 @@
+"""One structured log event per security fact: who, which session, from where.
+
+The formatter adds the request id. Never pass a password, a token or a body.
+"""
+
+import logging
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts.addresses import client_address
+
+logger = logging.getLogger("accounts.audit")
+
+
+def record(
+    event: str,
+    request: HttpRequest | None = None,
+    *,
+    user_id: UUID | None = None,
+    session_id: UUID | None = None,
+    **facts: Any,
+) -> None:
+    address = client_address(request) if request else None
+    who = {"userId": user_id, "sessionId": session_id, "address": address}
+    logger.info(event, extra={"event": event} | who | facts)

@@ -1,0 +1,37 @@
+"""Keeps SimpleJWT's blacklist app told: which refresh tokens are out, which are spent.
+
+Only identifiers go in. The `token` column stays empty: a raw token at rest is a
+password at rest.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from rest_framework_simplejwt.token_blacklist.models import (
+    BlacklistedToken,
+    OutstandingToken,
+)
+
+from accounts.models import Session
+
+
+def outstand(session: Session) -> None:
+    """Record the session's good token as issued."""
+    OutstandingToken.objects.create(
+        user_id=session.user_id,
+        jti=session.token_id(session.generation),
+        created_at=session.rotated_at,
+        expires_at=session.idle_until,
+    )
+
+
+def blacklist(sessions: Iterable[Session], now: datetime) -> None:
+    """Record each session's good token as spent or revoked."""
+    ids = [session.token_id(session.generation) for session in sessions]
+    tokens = OutstandingToken.objects.filter(jti__in=ids)
+    rows = [BlacklistedToken(token=token, blacklisted_at=now) for token in tokens]
+    BlacklistedToken.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def is_blacklisted(jti: str) -> bool:
+    return BlacklistedToken.objects.filter(token__jti=jti).exists()

@@ -1,0 +1,127 @@
+"""Fixed-window counters that stay exact when many processes count at once."""
+
+import math
+import threading
+import time
+from dataclasses import dataclass
+from typing import Self
+
+from django.conf import settings
+from redis.exceptions import RedisError
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+# One round trip: count, start the window with the first hit, and tell when it ends.
+HIT = """
+local count = redis.call('INCR', KEYS[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  left = tonumber(ARGV[1])
+end
+return {count, left}
+"""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """So many requests in a window of so many seconds; written `10/15m`."""
+
+    requests: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `requests/period`, the period a number and one of s, m, h, d; ValueError otherwise."""
+        requests, _, period = text.partition("/")
+        number, unit = period[:-1] or "1", period[-1:]
+        if not (
+            requests.isdecimal()
+            and number.isdecimal()
+            and unit in UNITS
+            and int(requests) * int(number)
+        ):
+            raise ValueError(
+                f"{text!r} is not a limit such as 10/15m (requests / number and s, m, h or d)."
+            )
+        return cls(int(requests), int(number) * UNITS[unit])
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one caller has used of one limit, this request included."""
+
+    name: str
+    limit: Limit
+    used: int
+    reset: int  # whole seconds until the window ends, at least 1
+
+    @property
+    def is_over(self) -> bool:
+        return self.used > self.limit.requests
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit.requests - self.used)
+
+
+class LocalCounters:
+    """The counters of this one process: all there is without Redis, and the fallback while it is away."""
+
+    def __init__(self) -> None:
+        self.windows: dict[str, tuple[int, float]] = {}
+        self.lock = threading.Lock()
+
+    def hit(self, key: str, seconds: int) -> tuple[int, float]:
+        now = time.monotonic()
+        with self.lock:
+            if len(self.windows) > 10_000:
+                self.windows = {k: w for k, w in self.windows.items() if w[1] > now}
+            count, end = self.windows.get(key, (0, 0.0))
+            if end <= now:
+                count, end = 0, now + seconds
+            self.windows[key] = (count + 1, end)
+            return count + 1, end - now
+
+    def forget(self, key: str) -> None:
+        with self.lock:
+            self.windows.pop(key, None)
+
+
+local = LocalCounters()
+
+
+def hit(name: str, identity: str) -> Usage:
+    """Count one request of `identity` against the limit called `name` and say where it stands."""
+    limit: Limit = settings.RATE_LIMITS[name]
+    key = f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"
+    try:
+        count, left = (
+            hit_redis(key, limit.seconds)
+            if settings.REDIS_URL
+            else local.hit(key, limit.seconds)
+        )
+    except RedisError:
+        count, left = local.hit(key, limit.seconds)
+    return Usage(name, limit, count, max(1, math.ceil(left)))
+
+
+def hit_redis(key: str, seconds: int) -> tuple[int, float]:
+    from django_redis import get_redis_connection
+
+    count, left = get_redis_connection("default").eval(HIT, 1, key, seconds * 1000)
+    return count, left / 1000
+
+
+def forget(name: str, identity: str) -> None:
+    """Start the caller's window anew; used when a proof stronger than a password was given."""
+    from django_redis import get_redis_connection
+
+    limit: Limit = settings.RATE_LIMITS[name]
+    key = f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"
+    local.forget(key)
+    if settings.REDIS_URL:
+        try:
+            get_redis_connection("default").delete(key)
+        except RedisError:
+            return

@@ -1,0 +1,205 @@
+"""Users and their sessions; every rule about who may still act lives here."""
+
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
+from uuid import UUID, uuid4, uuid5
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import connection, models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+models.EmailField.register_lookup(Lower)
+
+# The ORM would take two statements to move a counter and to read it.
+ADVANCE = "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
+
+
+class Role(models.TextChoices):
+    USER = "USER"
+    ADMIN = "ADMIN"
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, email: str | None) -> "User":
+        return self.get(email__lower=(email or "").lower())
+
+    def create_user(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> "User":
+        return self.create_user(email, password, **fields, role=Role.ADMIN)
+
+    def lock(self, pk: UUID | str) -> "User":
+        """The one lock: whatever starts, renews or ends a session, or changes what its
+        user owns, holds the user's row. Call inside a transaction; User.DoesNotExist.
+        """
+        # NO KEY: inserting a row that refers to the user need not wait for it.
+        return self.select_for_update(no_key=True).get(pk=pk)
+
+    def advance(self, pk: UUID | str) -> int:
+        """Count one change of what the user owns, holding the user's row until the
+        transaction ends, and return the new revision; User.DoesNotExist.
+        """
+        key = self.model._meta.pk.get_db_prep_value(pk, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(ADVANCE.format(table=self.model._meta.db_table), [key])
+            row = cursor.fetchone()
+        if row is None:
+            raise self.model.DoesNotExist
+        return int(row[0])
+
+
+class User(AbstractBaseUser):
+    """A person who signs in by e-mail; role ADMIN opens Django admin, nothing in the API."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    email = models.EmailField(max_length=255)
+    role = models.CharField(max_length=5, choices=Role, default=Role.USER)
+    is_active = models.BooleanField(default=True)
+    # Moves with every committed change of what the user owns, in the transaction that
+    # changes it: list caches and list ETags hang on it.
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    last_login = None
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
+            models.CheckConstraint(
+                condition=Q(role__in=Role.values), name="user_role_valid"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role == Role.ADMIN
+
+    @property
+    def is_superuser(self) -> bool:
+        return self.is_staff
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        return self.is_active and self.is_staff
+
+    def has_perms(self, perms: list[str], obj: object = None) -> bool:
+        return self.is_active and self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_staff
+
+    def rename(self, name: str | None) -> Self:
+        """Take a new name; None keeps the old one."""
+        if name is not None and name != self.name:
+            self.name = name
+            self.save(update_fields=["name", "updated_at"])
+        return self
+
+    def set_password(self, raw_password: str | None) -> None:
+        super().set_password(raw_password and normalise(raw_password))
+
+    def check_password(self, raw_password: str) -> bool:
+        return super().check_password(normalise(raw_password))
+
+
+def normalise(password: str) -> str:
+    """NFC, so that one password typed on two keyboards is one password (NIST SP 800-63B 3.1.1.2)."""
+    return unicodedata.normalize("NFC", password)
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def live(self, now: datetime) -> Self:
+        return self.filter(ended_at=None, expires_at__gt=now, idle_until__gt=now)
+
+
+class Session(models.Model):
+    """One login on one device: a chain of refresh tokens of which only the last is good.
+
+    The tokens themselves are not kept: each follows from this row and the signing key.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    user_agent = models.CharField(max_length=255, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    generation = models.PositiveIntegerField(default=1)
+    rotated_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField()
+    idle_until = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=20, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "-last_used_at"], name="session_user_used"),
+            models.Index(fields=["expires_at"], name="session_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_agent or 'unknown device'} since {self.created_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def start(
+        cls, user: User, *, user_agent: str, address: str | None, now: datetime
+    ) -> Self:
+        session = cls(
+            user=user, user_agent=user_agent[:255], address=address, created_at=now
+        )
+        session.expires_at = now + timedelta(days=settings.SESSION_DAYS)
+        session.last_used_at = now.replace(second=0, microsecond=0)
+        session.renew(now=now)
+        session.save(force_insert=True)
+        return session
+
+    def renew(self, *, now: datetime) -> None:
+        """Set the times of a new refresh token: sliding, but never past the session's end."""
+        self.rotated_at = now
+        sliding = now + timedelta(days=settings.REFRESH_TOKEN_DAYS)
+        self.idle_until = min(sliding, self.expires_at)
+
+    def is_live(self, now: datetime) -> bool:
+        return self.ended_at is None and min(self.expires_at, self.idle_until) > now
+
+    def token_id(self, generation: int) -> str:
+        """The `jti` of the chain's n-th refresh token; unguessable tokens need the key, not this."""
+        return uuid5(self.pk, f"refresh {generation}").hex
+
+    def advance(self, *, now: datetime) -> None:
+        """Make the next refresh token the good one; the caller holds the lock."""
+        self.generation += 1
+        self.last_used_at = now.replace(second=0, microsecond=0)
+        self.renew(now=now)
+        self.save(
+            update_fields=["generation", "last_used_at", "rotated_at", "idle_until"]
+        )
+
+    def touch(self, now: datetime) -> None:
+        """Remember the minute of the last use; costs a write once a minute."""
+        minute = now.replace(second=0, microsecond=0)
+        if minute > self.last_used_at:
+            Session.objects.filter(pk=self.pk, last_used_at__lt=minute).update(
+                last_used_at=minute
+            )

@@ -1,0 +1,63 @@
+"""Everything held about one person: shown as a whole, erased as a whole.
+
+Each app adds a module like this one to settings.PERSONAL_DATA, with `export` and
+`erase_owned`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+
+from accounts.models import User
+
+
+def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
+    """Name and rows of each kind of data that this app holds about the user."""
+    hidden = {"password", "user_id", "generation"}
+    for name, rows in [
+        ("user", User.objects.filter(pk=user.pk)),
+        ("sessions", user.sessions.order_by("created_at")),
+    ]:
+        yield (
+            name,
+            (
+                {k: v for k, v in row.items() if k not in hidden}
+                for row in rows.values()
+            ),
+        )
+
+
+def erase_owned(user: User) -> None:
+    user.delete()
+
+
+def stream(user: User) -> Iterator[str]:
+    """One JSON object, a member per kind of data, in pieces."""
+    encode = DjangoJSONEncoder(ensure_ascii=False).encode
+    opening = "{"
+    for module in modules():
+        for name, rows in module.export(user):
+            yield f"{opening}{json.dumps(name)}:["
+            separator = ""
+            for row in rows:
+                yield separator + encode(row)
+                separator = ","
+            opening = "],"
+    yield "]}"
+
+
+def erase(user: User) -> None:
+    """Delete the account and all that it owns in one transaction."""
+    with transaction.atomic():
+        User.objects.lock(user.pk)
+        for module in reversed(modules()):
+            module.erase_owned(user)
+
+
+def modules() -> list[Any]:
+    return [import_module(path) for path in settings.PERSONAL_DATA]

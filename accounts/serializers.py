@@ -1,0 +1,162 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework import serializers
+
+from accounts import passwords
+from accounts.models import Session, User
+from accounts.strict import StrictCharField, StrictSerializer
+
+
+class EmailField(StrictCharField, serializers.EmailField):
+    """ASCII only, so that "the same but for case" means the same everywhere."""
+
+    default_error_messages = {
+        "ascii": "Write the address in ASCII (xn-- for other domains)."
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        email = super().to_internal_value(data)
+        if not email.isascii():
+            self.fail("ascii")
+        return email
+
+
+class PasswordField(StrictCharField):
+    """A secret: never trimmed, never echoed, never long enough to keep the hasher busy."""
+
+    default_error_messages = {"max_bytes": f"At most {passwords.MAX_BYTES} bytes."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            **{"write_only": True, "max_length": passwords.MAX_BYTES} | kwargs
+        )
+
+    def to_internal_value(self, data: Any) -> str:
+        password = super().to_internal_value(data)
+        if len(password.encode(errors="replace")) > passwords.MAX_BYTES:
+            self.fail("max_bytes")
+        return password
+
+
+class NewPasswordField(PasswordField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"min_length": 8} | kwargs)
+
+
+class UserSerializer(serializers.ModelSerializer[User]):
+    createdAt = serializers.DateTimeField(source="created_at", read_only=True)
+    updatedAt = serializers.DateTimeField(source="updated_at", read_only=True)
+
+    class Meta:
+        model = User
+        fields = ["id", "name", "email", "role", "createdAt", "updatedAt"]
+        read_only_fields = fields
+
+
+class NewPasswordSerializer(StrictSerializer):
+    """Refuses a new password that breaks the policy, as the password of `self.owner()`."""
+
+    password_field = "newPassword"
+
+    def owner(self, attrs: dict[str, Any]) -> User:
+        raise NotImplementedError
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        try:
+            passwords.check_policy(attrs[self.password_field], self.owner(attrs))
+        except DjangoValidationError as error:
+            raise serializers.ValidationError(
+                {
+                    self.password_field: serializers.as_serializer_error(error)[
+                        "non_field_errors"
+                    ]
+                }
+            ) from error
+        return attrs
+
+
+class RegisterSerializer(NewPasswordSerializer):
+    name = StrictCharField(max_length=100)
+    email = EmailField(max_length=255)
+    password = NewPasswordField()
+
+    password_field = "password"
+
+    def owner(self, attrs: dict[str, Any]) -> User:
+        return User(name=attrs["name"], email=attrs["email"])
+
+
+class LoginSerializer(StrictSerializer):
+    email = StrictCharField(max_length=255)
+    password = PasswordField()
+
+
+class RefreshTokenSerializer(StrictSerializer):
+    refreshToken = StrictCharField(max_length=4096)
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    user = UserSerializer()
+    accessToken = serializers.CharField()
+    refreshToken = serializers.CharField()
+
+
+class ProfileSerializer(StrictSerializer):
+    name = StrictCharField(max_length=100, required=False)
+
+    echoes = frozenset({"id", "role", "createdAt", "updatedAt"})
+
+
+class PasswordChangeSerializer(NewPasswordSerializer):
+    currentPassword = PasswordField()
+    newPassword = NewPasswordField()
+
+    def owner(self, attrs: dict[str, Any]) -> User:
+        return self.context["request"].user
+
+
+class ForgotSerializer(StrictSerializer):
+    email = EmailField(max_length=255)
+
+
+class ResetSerializer(NewPasswordSerializer):
+    token = StrictCharField(max_length=255)
+    newPassword = NewPasswordField()
+
+    def owner(self, attrs: dict[str, Any]) -> User:
+        attrs["user"] = passwords.user_of_reset_token(attrs["token"])
+        return attrs["user"]
+
+
+class EraseSerializer(StrictSerializer):
+    password = PasswordField()
+
+
+class SessionSerializer(serializers.ModelSerializer[Session]):
+    userAgent = serializers.CharField(source="user_agent")
+    ip = serializers.IPAddressField(source="address", allow_null=True)
+    createdAt = serializers.DateTimeField(source="created_at")
+    lastUsedAt = serializers.DateTimeField(source="last_used_at")
+    expiresAt = serializers.DateTimeField(source="expires_at")
+    current = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = [
+            "id",
+            "userAgent",
+            "ip",
+            "createdAt",
+            "lastUsedAt",
+            "expiresAt",
+            "current",
+        ]
+        read_only_fields = fields
+
+    def get_current(self, session: Session) -> bool:
+        return session == self.context["request"].auth
+
+
+class SessionListSerializer(serializers.Serializer[Any]):
+    items = SessionSerializer(many=True)

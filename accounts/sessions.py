@@ -1,0 +1,159 @@
+"""Signing in, renewing and signing out: the flows that span user, session and blacklist.
+
+Each holds the user's row (`UserManager.lock`) while it decides, so that of a refresh
+and a logout that run at once one comes first and no token outlives the other.
+"""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import blacklist
+from accounts.models import Session, User
+from accounts.tokens import LogoutToken, RefreshToken
+
+
+class EndReason(StrEnum):
+    LOGOUT = "logout"
+    REPLAY = "replay"
+    REVOKED = "revoked"
+    PASSWORD = "password_change"
+    STANDING = "standing_change"
+
+
+class Refused(Exception):
+    """The credentials or the token are not good, or no longer."""
+
+
+class Replayed(Refused):
+    """A spent refresh token came back; its session has been ended."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+
+def start(
+    user: User, *, user_agent: str, address: str | None, now: datetime
+) -> Session:
+    """Open a session for a user whose password was just verified.
+
+    Raises Refused when the user was deactivated or given another password meanwhile.
+    """
+    with transaction.atomic():
+        try:
+            locked = User.objects.lock(user.pk)
+        except User.DoesNotExist as error:
+            raise Refused from error
+        if not locked.is_active or locked.password != user.password:
+            raise Refused
+        session = Session.start(locked, user_agent=user_agent, address=address, now=now)
+        blacklist.outstand(session)
+    return session
+
+
+def refresh(token: RefreshToken, *, now: datetime) -> Session:
+    """Spend a refresh token and return the session whose token is its one successor.
+
+    The previous token, within the grace time, gets the same successor again. Any older
+    one ends the session, and that is committed before Replayed is raised: raising
+    inside the transaction would take the revocation back.
+    """
+    with transaction.atomic(durable=True):
+        session = locked_session(token)
+        if not (session.user.is_active and session.is_live(now)):
+            raise Refused
+        replayed = not spend(session, token["jti"], now)
+    if replayed:
+        raise Replayed(session)
+    return session
+
+
+def locked_session(token: RefreshToken) -> Session:
+    try:
+        user = User.objects.lock(token.user_id)
+        session = user.sessions.get(pk=token.session_id)
+    except (User.DoesNotExist, Session.DoesNotExist) as error:
+        raise Refused from error
+    session.user = user
+    return session
+
+
+def spend(session: Session, jti: str, now: datetime) -> bool:
+    """Whether the token was good; a token that was not ends the session."""
+    grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
+    is_current = jti == session.token_id(session.generation)
+    is_previous = jti == session.token_id(session.generation - 1)
+    if is_previous and now - session.rotated_at <= grace:
+        return True
+    if not is_current or blacklist.is_blacklisted(jti):
+        end([session], now=now, reason=EndReason.REPLAY)
+        return False
+    blacklist.blacklist([session], now)
+    session.advance(now=now)
+    blacklist.outstand(session)
+    return True
+
+
+def end(sessions: list[Session], *, now: datetime, reason: EndReason) -> None:
+    """End these sessions of one user; the caller holds the lock."""
+    live = Session.objects.filter(pk__in=[s.pk for s in sessions], ended_at=None)
+    live.update(ended_at=now, end_reason=reason)
+    blacklist.blacklist(sessions, now)
+
+
+def end_all(
+    user_id: UUID,
+    *,
+    now: datetime,
+    reason: EndReason,
+    only: UUID | None = None,
+    keep: UUID | None = None,
+) -> int:
+    """End the user's live sessions: all, only one, or all but one. Returns how many."""
+    with transaction.atomic():
+        User.objects.lock(user_id)
+        live = Session.objects.filter(user_id=user_id).live(now).exclude(pk=keep)
+        sessions = list(live.filter(pk=only) if only else live)
+        end(sessions, now=now, reason=reason)
+    return len(sessions)
+
+
+def logout(token: LogoutToken, *, now: datetime) -> int:
+    """End the session that any of its refresh tokens names; how many were live."""
+    try:
+        return end_all(
+            token.user_id, now=now, reason=EndReason.LOGOUT, only=token.session_id
+        )
+    except User.DoesNotExist:
+        return 0
+
+
+def set_standing(
+    user: User, *, now: datetime, role: str | None = None, is_active: bool | None = None
+) -> None:
+    """Change role or activity and end every session: its tokens tell the old standing."""
+    with transaction.atomic():
+        user.role = role or user.role
+        user.is_active = user.is_active if is_active is None else is_active
+        end_all(user.pk, now=now, reason=EndReason.STANDING)
+        user.save(update_fields=["role", "is_active", "updated_at"])
+
+
+def replace_password(
+    user: User, new_password: str, *, keep: UUID | None, now: datetime
+) -> None:
+    """Store a new password and end every session but `keep`.
+
+    Raises Refused when the password changed since `user` was read: what was proved
+    about the old one no longer counts.
+    """
+    proved = user.password
+    user.set_password(new_password)
+    with transaction.atomic():
+        if User.objects.lock(user.pk).password != proved:
+            raise Refused
+        user.save(update_fields=["password", "updated_at"])
+        end_all(user.pk, now=now, reason=EndReason.PASSWORD, keep=keep)

@@ -1,0 +1,80 @@
+"""Input that is refused rather than guessed at; both apps build on these."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import ValidationError
+from rest_framework.views import APIView
+
+
+class StrictCharField(serializers.CharField):
+    """Takes text and only text, and keeps every character of it."""
+
+    default_error_messages = {"blank": "This field may not be blank."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False} | kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and not self.allow_blank and not data.strip():
+            self.fail("blank")
+        return super().run_validation(data)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Names the fields it does not know instead of dropping them."""
+
+    # Fields of our own answers that a client may send back; they are ignored.
+    echoes: ClassVar[frozenset[str]] = frozenset()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            accepted = [
+                name for name, field in self.fields.items() if not field.read_only
+            ]
+            unknown = data.keys() - self.fields.keys() - self.echoes
+            refuse_unknown(unknown, accepted, "field")
+        return super().to_internal_value(data)
+
+
+def refuse_unknown(unknown: set[str], accepted: list[str], kind: str) -> None:
+    if unknown:
+        hint = f"Unknown {kind}. Accepted: {', '.join(accepted) or 'none'}."
+        raise ValidationError(
+            {
+                name: [serializers.ErrorDetail(hint, "unknown")]
+                for name in sorted(unknown)
+            }
+        )
+
+
+class StrictView(APIView):
+    """A view that refuses query parameters it does not know, and ones sent twice."""
+
+    query_parameters: tuple[str, ...] = ()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        accepted = self.accepted_parameters()
+        refuse_unknown(request.query_params.keys() - accepted, accepted, "parameter")
+        for name in accepted:
+            values = request.query_params.getlist(name)
+            if len(values) > 1:
+                raise ValidationError({name: ["Send this parameter once."]}, "repeated")
+            if values == [""]:
+                raise ValidationError({name: ["May not be empty."]}, "blank")
+
+    def accepted_parameters(self) -> list[str]:
+        """What this request's query may hold."""
+        return list(self.query_parameters)
+
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})

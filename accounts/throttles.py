@@ -1,0 +1,100 @@
+"""The limits as DRF throttles: who is counted, against which limit."""
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from django.http import HttpRequest
+from rest_framework.exceptions import Throttled
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from accounts import audit, limits
+from accounts.addresses import client_address, network
+from accounts.models import Session
+
+if TYPE_CHECKING:  # views import their throttles
+    from rest_framework.views import APIView
+
+
+def count(request: HttpRequest, name: str, identity: str) -> limits.Usage:
+    """Count the request and leave the usage on it, for the RateLimit headers."""
+    usage = limits.hit(name, identity)
+    request.rate_limits = [*getattr(request, "rate_limits", []), usage]  # type: ignore[attr-defined]
+    if usage.is_over:
+        audit.record("limit_hit", request, limit=name)
+    return usage
+
+
+def enforce(request: HttpRequest, name: str, identity: str) -> None:
+    """Count the request; Throttled when it is one too many."""
+    usage = count(request, name, identity)
+    if usage.is_over:
+        raise Throttled(usage.reset)
+
+
+class WindowThrottle(BaseThrottle):
+    """Counts a request against one limit; subclasses say whose."""
+
+    limit: str
+    reset: int | None = None
+
+    def identity(self, request: Request) -> str | None:
+        raise NotImplementedError
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        identity = self.identity(request)
+        if identity is None:
+            return True
+        usage = count(request._request, self.limit, identity)
+        self.reset = usage.reset
+        return not usage.is_over or self.is_exempt(request)
+
+    def is_exempt(self, request: Request) -> bool:
+        return False
+
+    def wait(self) -> float | None:
+        return self.reset
+
+
+class CallerThrottle(WindowThrottle):
+    """Everything, per user; per address where nobody is signed in."""
+
+    limit = "user"
+
+    def identity(self, request: Request) -> str:
+        return str(request.user.pk or network(client_address(request._request)))
+
+
+class AddressThrottle(WindowThrottle):
+    """Calls that take a password or make an account, per client address."""
+
+    limit = "auth"
+
+    def identity(self, request: Request) -> str:
+        return network(client_address(request._request))
+
+
+class AccountThrottle(WindowThrottle):
+    """Logins per account, whatever addresses they come from.
+
+    An address that the account has signed in from before stays outside this limit (its
+    own still holds), so that strangers cannot lock the owner out.
+    """
+
+    limit = "login"
+
+    def identity(self, request: Request) -> str | None:
+        data = request.data
+        email = data.get("email") if isinstance(data, dict) else None
+        return account_key(email) if isinstance(email, str) else None
+
+    def is_exempt(self, request: Request) -> bool:
+        address = client_address(request._request)
+        email = request.data["email"].lower()
+        known = Session.objects.filter(user__email__lower=email, address=address)
+        return known.exists()
+
+
+def account_key(email: str) -> str:
+    # Hashed: the store of counters is no place for a list of e-mail addresses.
+    return sha256(email.strip().lower().encode(errors="replace")).hexdigest()

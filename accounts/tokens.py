@@ -1,0 +1,112 @@
+"""Access and refresh tokens: minted and verified by SimpleJWT, each kind with its own keys.
+
+RFC 7519 claims, HS256 only. Nothing here touches the database or HTTP.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
+from rest_framework_simplejwt.tokens import Token
+from rest_framework_simplejwt.utils import datetime_to_epoch
+
+from accounts.models import Role, Session
+
+
+class KeyringBackend(TokenBackend):
+    """Signs with the current key; verifies with it or, while keys are being
+    rotated, with the previous one.
+    """
+
+    def __init__(self, current: str, previous: str | None, leeway: timedelta) -> None:
+        self.previous = KeyringBackend(previous, None, leeway) if previous else None
+        super().__init__(
+            "HS256",
+            current,
+            audience=settings.JWT_AUDIENCE,
+            issuer=settings.JWT_ISSUER,
+            leeway=leeway,
+        )
+
+    def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
+        try:
+            return super().decode(token, verify)
+        except TokenBackendError:
+            if self.previous is None:
+                raise
+            return self.previous.decode(token, verify)
+
+
+@cache
+def backend(kind: str, leeway: timedelta = timedelta(0)) -> KeyringBackend:
+    name = f"JWT_{kind.upper()}_SECRET"
+    current, previous = getattr(settings, name), getattr(settings, f"{name}_PREVIOUS")
+    return KeyringBackend(current, previous, leeway)
+
+
+class SessionToken(Token):
+    """A token that names its user (`sub`) and session (`sid`)."""
+
+    def get_token_backend(self) -> TokenBackend:
+        return backend(str(self.token_type))
+
+    def verify(self) -> None:
+        super().verify()
+        try:
+            self.user_id, self.session_id = UUID(self["sub"]), UUID(self["sid"])
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise TokenError("Token names no session") from error
+
+    @classmethod
+    def signed(cls, session: Session, claims: Mapping[str, Any]) -> str:
+        token = cls()
+        owner = {"sub": str(session.user_id), "sid": str(session.pk)}
+        token.payload.update(owner | dict(claims))
+        return str(token)
+
+
+class AccessToken(SessionToken):
+    """Good for minutes, for one session, for the role its user has."""
+
+    token_type = "access"
+    lifetime = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
+
+    def verify(self) -> None:
+        super().verify()
+        if self.get("role") not in Role.values:
+            raise TokenError("Token has no role")
+
+    @classmethod
+    def for_session(cls, session: Session) -> str:
+        return cls.signed(session, {"role": session.user.role})
+
+
+class RefreshToken(SessionToken):
+    """Good for one refresh; a session and generation always give the same bytes."""
+
+    token_type = "refresh"
+    lifetime = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+
+    @classmethod
+    def for_session(cls, session: Session) -> str:
+        times = {
+            "iat": datetime_to_epoch(session.rotated_at),
+            "exp": datetime_to_epoch(session.idle_until),
+        }
+        return cls.signed(
+            session, {"jti": session.token_id(session.generation), **times}
+        )
+
+
+class LogoutToken(RefreshToken):
+    """Any refresh token of a session that may still live, expired or not: whoever
+    holds one may end the session.
+    """
+
+    def get_token_backend(self) -> TokenBackend:
+        return backend("refresh", timedelta(days=settings.SESSION_DAYS))

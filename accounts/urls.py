@@ -1,0 +1,19 @@
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("register", views.RegisterView.as_view()),
+    path("login", views.LoginView.as_view()),
+    path("refresh", views.RefreshView.as_view()),
+    path("logout", views.LogoutView.as_view()),
+    path("logout-all", views.LogoutAllView.as_view()),
+    path("sessions", views.SessionListView.as_view()),
+    path("sessions/<uuid:pk>", views.SessionView.as_view()),
+    path("me", views.MeView.as_view()),
+    path("me/export", views.ExportView.as_view()),
+    path("me/erase", views.EraseView.as_view()),
+    path("password", views.PasswordChangeView.as_view()),
+    path("password/forgot", views.PasswordForgotView.as_view()),
+    path("password/reset", views.PasswordResetView.as_view()),
+]

@@ -1,0 +1,283 @@
+"""`/api/auth`: thin; what may be done is decided in models, sessions and passwords."""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework_simplejwt.exceptions import TokenError
+
+from accounts import audit, passwords, personal_data, sessions, throttles
+from accounts import serializers as s
+from accounts.addresses import client_address
+from accounts.authentication import NoAuthentication
+from accounts.models import Session, User
+from accounts.strict import StrictView
+from accounts.tokens import AccessToken, LogoutToken, RefreshToken
+
+
+class EmailTaken(APIException):
+    status_code = 409
+    default_detail = "This e-mail address is already registered."
+    default_code = "conflict"
+
+
+class AccountView(StrictView):
+    """A view with one input serializer."""
+
+    def input(self, serializer: type[BaseSerializer[Any]]) -> Any:
+        instance = serializer(data=self.request.data, context={"request": self.request})
+        instance.is_valid(raise_exception=True)
+        return instance.validated_data
+
+
+class PublicView(AccountView):
+    authentication_classes = [NoAuthentication]
+    permission_classes = [AllowAny]
+
+
+class PasswordView(AccountView):
+    """Takes a password, so each call counts against the caller's address."""
+
+    throttle_classes = [throttles.AddressThrottle]
+
+
+REFUSED = "The refresh token is invalid, expired or revoked."
+
+
+def record(request: Request, event: str, **facts: Any) -> None:
+    """An audit event of the signed-in caller."""
+    who = {"user_id": request.user.pk, "session_id": request.auth.pk}
+    audit.record(event, request._request, **who, **facts)
+
+
+def prove_password(request: Request, password: str) -> None:
+    if not request.user.check_password(password):
+        record(request, "password_wrong")
+        raise AuthenticationFailed("Invalid credentials")
+
+
+def start_session(request: Request, user: User) -> Session:
+    return sessions.start(
+        user,
+        user_agent=request.headers.get("User-Agent", ""),
+        address=client_address(request._request),
+        now=timezone.now(),
+    )
+
+
+def tokens(session: Session) -> dict[str, Any]:
+    return {
+        "user": s.UserSerializer(session.user).data,
+        "accessToken": AccessToken.for_session(session),
+        "refreshToken": RefreshToken.for_session(session),
+    }
+
+
+class RegisterView(PublicView):
+    throttle_classes = [throttles.AddressThrottle]
+
+    @extend_schema(request=s.RegisterSerializer, responses={201: s.TokensSerializer})
+    def post(self, request: Request) -> Response:
+        """Make an account and sign in."""
+        data = self.input(s.RegisterSerializer)
+        try:
+            with transaction.atomic():
+                user = User.objects.create_user(**data)
+        except IntegrityError as error:
+            raise EmailTaken from error
+        session = start_session(request, user)
+        audit.record("register", request, user_id=user.pk, session_id=session.pk)
+        return Response(tokens(session), status=201)
+
+
+class LoginView(PublicView):
+    throttle_classes = [throttles.AddressThrottle, throttles.AccountThrottle]
+
+    @extend_schema(request=s.LoginSerializer, responses=s.TokensSerializer)
+    def post(self, request: Request) -> Response:
+        """Sign in with e-mail and password."""
+        data = self.input(s.LoginSerializer)
+        session = self.sign_in(data["email"], data["password"])
+        audit.record(
+            "login_ok", request, user_id=session.user_id, session_id=session.pk
+        )
+        return Response(tokens(session))
+
+    def sign_in(self, email: str, password: str) -> Session:
+        # A second try: a concurrent login may have stored a newer hash of the password.
+        for _ in range(2):
+            user = passwords.verify(email, password)
+            if user is None:
+                break
+            with suppress(sessions.Refused):
+                return start_session(self.request, user)
+        audit.record("login_failed", self.request, account=throttles.account_key(email))
+        raise AuthenticationFailed("Invalid credentials")
+
+
+class RefreshView(PublicView):
+    throttle_classes = []  # counted per session, once the token has told which
+
+    @extend_schema(request=s.RefreshTokenSerializer, responses=s.TokensSerializer)
+    def post(self, request: Request) -> Response:
+        """Trade a refresh token for its one successor."""
+        token = self.token(self.input(s.RefreshTokenSerializer)["refreshToken"])
+        throttles.enforce(request._request, "refresh", str(token.session_id))
+        try:
+            session = sessions.refresh(token, now=timezone.now())
+        except sessions.Refused as error:
+            event = (
+                "replay" if isinstance(error, sessions.Replayed) else "refresh_failed"
+            )
+            who = {"user_id": token.user_id, "session_id": token.session_id}
+            audit.record(event, request, **who)
+            raise AuthenticationFailed(REFUSED) from error
+        return Response(tokens(session))
+
+    def token(self, raw: str) -> RefreshToken:
+        try:
+            return RefreshToken(raw)
+        except TokenError as error:
+            raise AuthenticationFailed(REFUSED) from error
+
+
+class LogoutView(PublicView):
+    @extend_schema(request=s.RefreshTokenSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """End the session of a refresh token: spent, expired or good, it names it."""
+        try:
+            token = LogoutToken(self.input(s.RefreshTokenSerializer)["refreshToken"])
+        except TokenError as error:
+            raise AuthenticationFailed(REFUSED) from error
+        sessions.logout(token, now=timezone.now())
+        who = {"user_id": token.user_id, "session_id": token.session_id}
+        audit.record("logout", request, **who)
+        return Response(status=204)
+
+
+class LogoutAllView(AccountView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """End every session of the caller, this one included."""
+        sessions.end_all(
+            request.user.pk, now=timezone.now(), reason=sessions.EndReason.LOGOUT
+        )
+        record(request, "logout_all")
+        return Response(status=204)
+
+
+class SessionListView(AccountView):
+    @extend_schema(responses=s.SessionListSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller's live sessions, the last used first."""
+        live = request.user.sessions.live(timezone.now()).order_by(
+            "-last_used_at", "id"
+        )
+        context = {"request": request}
+        return Response(
+            {"items": s.SessionSerializer(live, many=True, context=context).data}
+        )
+
+
+class SessionView(AccountView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """End one session of the caller."""
+        get_object_or_404(request.user.sessions, pk=pk)
+        sessions.end_all(
+            request.user.pk,
+            now=timezone.now(),
+            reason=sessions.EndReason.REVOKED,
+            only=pk,
+        )
+        record(request, "session_ended", ended=pk)
+        return Response(status=204)
+
+
+class MeView(AccountView):
+    @extend_schema(responses=s.UserSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller."""
+        return Response(s.UserSerializer(request.user).data)
+
+    @extend_schema(request=s.ProfileSerializer, responses=s.UserSerializer)
+    def patch(self, request: Request) -> Response:
+        """Change the caller's name."""
+        data = self.input(s.ProfileSerializer)
+        return Response(s.UserSerializer(request.user.rename(data.get("name"))).data)
+
+
+class ExportView(AccountView):
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """Everything held about the caller, streamed as one JSON object."""
+        record(request, "export")
+        chunks = personal_data.stream(request.user)
+        response = StreamingHttpResponse(chunks, content_type="application/json")
+        response["Content-Disposition"] = 'attachment; filename="export.json"'
+        return response
+
+
+class EraseView(PasswordView):
+    @extend_schema(request=s.EraseSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Erase the caller's account and everything it owns, for good."""
+        prove_password(request, self.input(s.EraseSerializer)["password"])
+        personal_data.erase(request.user)
+        record(request, "erase")
+        return Response(status=204)
+
+
+class PasswordChangeView(PasswordView):
+    @extend_schema(request=s.PasswordChangeSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Change the password and end every other session."""
+        data = self.input(s.PasswordChangeSerializer)
+        prove_password(request, data["currentPassword"])
+        try:
+            sessions.replace_password(
+                request.user,
+                data["newPassword"],
+                keep=request.auth.pk,
+                now=timezone.now(),
+            )
+        except sessions.Refused as error:
+            raise AuthenticationFailed("Invalid credentials") from error
+        record(request, "password_change")
+        return Response(status=204)
+
+
+class PasswordForgotView(PublicView, PasswordView):
+    @extend_schema(request=s.ForgotSerializer, responses={202: None})
+    def post(self, request: Request) -> Response:
+        """Mail a reset token, if the account exists; the answer never tells."""
+        email = self.input(s.ForgotSerializer)["email"]
+        passwords.forgot(email)
+        audit.record("password_forgot", request, account=throttles.account_key(email))
+        return Response(status=202)
+
+
+class PasswordResetView(PublicView, PasswordView):
+    @extend_schema(request=s.ResetSerializer, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Set a new password with a mailed token and end every session."""
+        try:
+            data = self.input(s.ResetSerializer)
+            passwords.reset(data["user"], data["newPassword"], now=timezone.now())
+        except sessions.Refused as error:
+            raise AuthenticationFailed(
+                "The reset token is invalid or spent."
+            ) from error
+        audit.record("password_reset", request, user_id=data["user"].pk)
+        return Response(status=204)

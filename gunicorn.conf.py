@@ -1,0 +1,68 @@
+"""How gunicorn runs the API, under `manage.py serve` and by itself; read once at start."""
+
+import os
+import socket
+import struct
+import sys
+from typing import Any
+
+STALLED_CLIENT_SECONDS = 5
+
+
+def whole(name: str, default: int, *, most: int = 1000) -> int:
+    value = os.environ.get(name) or str(default)
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
+        sys.exit(
+            f"taskapi: {name} must be a whole number from 1 to {most}, not {value!r}"
+        )
+    return int(value)
+
+
+host = os.environ.get("HOST") or "127.0.0.1"
+port = whole("PORT", 8000, most=65535)
+bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+shared_memory = bool(os.environ.get("REDIS_URL"))
+worker_class = "gthread"
+workers = whole("WEB_CONCURRENCY", 2 if shared_memory else 1)
+threads = whole("WEB_THREADS", 8)
+if workers > 1 and not shared_memory:
+    sys.exit(
+        f"taskapi: WEB_CONCURRENCY={workers} needs REDIS_URL: without it each worker"
+        " would count rate limits and cache lists for itself"
+    )
+# Without Redis a new worker would forget what the rate limits have counted.
+max_requests = 10_000 if shared_memory else 0
+max_requests_jitter = 1_000 if shared_memory else 0
+
+timeout = 30
+graceful_timeout = 30
+keepalive = 5
+# It would be a file in the home folder, which a container may not have.
+control_socket_disable = True
+
+accesslog = None  # the application logs each request itself
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "json",
+        }
+    },
+    "root": {"handlers": ["stdout"], "level": "INFO"},
+    "loggers": {"gunicorn.error": {"handlers": ["stdout"], "propagate": False}},
+}
+
+
+def post_worker_init(worker: Any) -> None:
+    """Stop clients that send half a request from holding threads for ever.
+
+    Connections take this limit on each read over from the listening socket.
+    """
+    limit = struct.pack("ll", STALLED_CLIENT_SECONDS, 0)
+    for listener in worker.sockets:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)

@@ -1,0 +1,20 @@
+#!/usr/bin/env python3
+"""Django's commands, with the variables of `.env` where the environment lacks them."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+if sys.argv[1:2] == ["serve"]:
+    # Being told to stop is no failure, and may come while Django still loads.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit())
+
+from django.core.management import execute_from_command_line
+from dotenv import load_dotenv
+
+if __name__ == "__main__":
+    load_dotenv(Path(__file__).resolve().parent / ".env")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
+    execute_from_command_line(sys.argv)

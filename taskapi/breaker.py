@@ -1,0 +1,53 @@
+"""A Redis client that asks a dead or mute server once, not once per request."""
+
+import threading
+import time
+from typing import Any
+
+import redis
+from redis.exceptions import ConnectionError, TimeoutError
+
+OPEN_SECONDS = 1.0
+
+
+class Breaker:
+    """Open for `OPEN_SECONDS` after a failure; then one caller at a time may try again."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.retry_at = 0.0
+
+    def allows(self) -> bool:
+        if not self.retry_at:
+            return True
+        with self.lock:
+            if time.monotonic() < self.retry_at:
+                return False
+            self.retry_at = time.monotonic() + OPEN_SECONDS
+            return True
+
+    def trip(self) -> None:
+        self.retry_at = time.monotonic() + OPEN_SECONDS
+
+    def reset(self) -> None:
+        self.retry_at = 0.0
+
+
+breaker = Breaker()
+
+
+class BreakerRedis(redis.Redis):
+    """`redis.Redis` behind the process's breaker; raises ConnectionError at once while it is open."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        if not breaker.allows():
+            raise ConnectionError("Redis did not answer a moment ago.")
+        try:
+            answer = super().execute_command(*args, **options)
+        except (ConnectionError, TimeoutError):
+            breaker.trip()
+            # Idle connections of a server that went away would each fail once more after its return.
+            self.connection_pool.disconnect(inuse_connections=False)
+            raise
+        breaker.reset()
+        return answer

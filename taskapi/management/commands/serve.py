@@ -1,0 +1,112 @@
+"""`manage.py serve`: migrate, make the demo at a first start, and run gunicorn."""
+
+import errno
+import json
+import os
+import shlex
+import socket
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import BaseCommand, CommandError, call_command
+from django.db import OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from gunicorn.app.wsgiapp import WSGIApplication
+
+
+class Command(BaseCommand):
+    help = "Serve the API: HOST, PORT, WEB_CONCURRENCY and WEB_THREADS say how."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        gunicorn = configured_gunicorn()
+        address = gunicorn.cfg.address[0]
+        refuse_taken_port(*address)
+        try:
+            self.migrate()
+            login = make_demo()
+        except OperationalError as error:
+            reason = str(error).partition("\n")[0]
+            raise CommandError(f"the database does not answer: {reason}") from error
+        leave_database()
+        gunicorn.cfg.set("when_ready", lambda arbiter: self.announce(address, login))
+        gunicorn.run()
+
+    def migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if plan:
+            call_command("migrate", interactive=False, verbosity=0)
+            self.stdout.write(f"taskapi: applied {len(plan)} migrations")
+
+    def announce(self, address: tuple[str, int], login: str | None) -> None:
+        url = public_url(*address)
+        self.stdout.write(
+            f"\nTask API  {url}\n    docs  {url}/api/docs\n   admin  {url}/admin/"
+        )
+        if login:
+            email, password = login.split()
+            self.stdout.write(
+                f"   login  {email}  password  {password}  (shown this once)"
+            )
+            self.stdout.write(f"     try  {curl_login(url, email, password)}\n")
+        else:
+            self.stdout.write(
+                "   login  as before; forgotten: manage.py changepassword EMAIL"
+            )
+            self.stdout.write(f"     try  curl -s {url}/health\n")
+        self.stdout.flush()
+
+
+def configured_gunicorn() -> WSGIApplication:
+    """Gunicorn with `gunicorn.conf.py` read, which refuses settings that contradict."""
+    os.chdir(settings.BASE_DIR)
+    ours = sys.argv
+    sys.argv = ["gunicorn", "--config", "gunicorn.conf.py", "taskapi.wsgi"]
+    try:
+        return WSGIApplication(prog="gunicorn")
+    finally:
+        sys.argv = ours
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Gunicorn would retry for five seconds, and only then give up."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = f"port {port} is taken; choose another: PORT={port + 1}"
+        else:
+            reason = f"cannot listen on HOST={host} PORT={port}: {error.strerror}"
+        raise CommandError(reason) from error
+
+
+def make_demo() -> str | None:
+    """Return "email password" of a demo account made on a new embedded database."""
+    if os.environ.get("DATABASE_URL") or get_user_model().objects.exists():
+        return None
+    return call_command("demo")
+
+
+def leave_database() -> None:
+    """Neither a connection nor a pool's threads survive the fork of the workers."""
+    for each in connections.all(initialized_only=True):
+        each.close()
+        getattr(each, "close_pool", lambda: None)()  # PostgreSQL's only
+
+
+def public_url(host: str, port: int) -> str:
+    if host in {"0.0.0.0", "::"}:
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def curl_login(url: str, email: str, password: str) -> str:
+    body = shlex.quote(json.dumps({"email": email, "password": password}))
+    return f"curl -s {url}/api/auth/login -H 'Content-Type: application/json' -d {body}"

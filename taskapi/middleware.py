@@ -1,0 +1,92 @@
+"""What every request gets: an id, one log line, and the headers of the contract."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from accounts.addresses import client_address
+from taskapi import logs
+from taskapi.errors import plain_response
+
+access = logging.getLogger("taskapi.access")
+
+WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+PAGES = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+)
+PAGE_PATHS = ("/admin", "/api/docs")
+
+
+class RequestMiddleware:
+    """Outermost, so that no answer escapes it: not a 404, not a bad Host, not a 500."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> HttpResponse:
+        started = time.perf_counter()
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        request.request_id = sent if WELL_FORMED.fullmatch(sent) else uuid4().hex
+        token = logs.request_id.set(request.request_id)
+        try:
+            response = refusal(request) or self.get_response(request)
+            add_headers(request, response)
+            log(request, response, time.perf_counter() - started)
+        finally:
+            logs.request_id.reset(token)
+        return response
+
+
+def refusal(request: HttpRequest) -> HttpResponse | None:
+    """Refuse what Django would read wrongly or not at all."""
+    charset = (request.content_params or {}).get("charset", "utf-8")
+    if charset.lower().strip("\"'") not in {"utf-8", "utf8"}:
+        # Django would decode the query string with it too, whatever codec it names.
+        request.encoding = "utf-8"
+        return plain_response(415, "Send UTF-8; no other charset is read.")
+    if "HTTP_TRANSFER_ENCODING" in request.META:
+        return plain_response(400, "Send Content-Length; chunked bodies are not read.")
+    return None
+
+
+def add_headers(request: Any, response: HttpResponse) -> None:
+    is_page = request.path.startswith(PAGE_PATHS)
+    response["X-Request-Id"] = request.request_id
+    response.setdefault("Content-Security-Policy", PAGES if is_page else NOTHING)
+    response.setdefault("X-Frame-Options", "DENY")
+    response.setdefault("Cache-Control", "no-store")
+    if usages := getattr(request, "rate_limits", None):
+        limits = [(u, u.limit) for u in usages]
+        response["RateLimit-Policy"] = ", ".join(
+            f'"{u.name}";q={limit.requests};w={limit.seconds}' for u, limit in limits
+        )
+        response["RateLimit"] = ", ".join(
+            f'"{u.name}";r={u.remaining};t={u.reset}' for u in usages
+        )
+    if response.status_code == 304:
+        del response["Content-Type"], response["Content-Length"]
+    patch_vary_headers(response, ["Authorization"])
+
+
+def log(request: Any, response: HttpResponse, seconds: float) -> None:
+    match = request.resolver_match
+    access.info(
+        "request",
+        extra={
+            "method": request.method,
+            "path": request.path,
+            "route": match.route if match else None,
+            "status": response.status_code,
+            "durationMs": round(seconds * 1000, 2),
+            "userId": getattr(request, "user_id", None),
+            "address": client_address(request),
+        },
+    )

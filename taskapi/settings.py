@@ -1,0 +1,336 @@
+"""All settings, read from the environment; the README's table explains each variable.
+
+Every variable is checked before any is used, so a bad deployment stops at the start and names
+everything that is wrong with it. `NAME_FILE` reads a variable from a file (secret mounts).
+"""
+
+import functools
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import EnvValidationError, FileAwareEnv, validate
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from accounts.limits import Limit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class Environment(FileAwareEnv):
+    """Reads variables without stopping at the first bad one; an empty one counts as unset."""
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        try:
+            value = super()._get_value(env_key, default)
+        except (OSError, ValueError):
+            self._errors[env_key].append(f"{env_key}_FILE is not a readable text file.")
+            return default
+        return default if value == "" else value
+
+
+def secret(minimum: int, value: str) -> None:
+    """Refuse a key that is short (RFC 7518 section 3.2: HS256 wants 32 bytes) or made of few characters."""
+    if len(value.encode()) < minimum or len(set(value)) < 10:
+        raise validate.ValidationError(
+            f"Needs at least {minimum} random bytes; make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+
+
+def origin(value: str) -> None:
+    scheme, _, host = value.partition("://")
+    if scheme not in {"http", "https"} or not host or "/" in host or "*" in host:
+        raise validate.ValidationError(
+            f"{value!r} is not an origin such as https://app.example.com."
+        )
+
+
+env = Environment(eager=False, strip_whitespace=True)
+env.add_parser("limit", Limit.parse)
+signing_key = functools.partial(env.str, validate=functools.partial(secret, 32))
+whole = functools.partial(env.int, validate=validate.Range(min=1))
+
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", validate=functools.partial(secret, 50))
+JWT_ACCESS_SECRET = signing_key("JWT_ACCESS_SECRET")
+JWT_REFRESH_SECRET = signing_key("JWT_REFRESH_SECRET")
+JWT_ACCESS_SECRET_PREVIOUS = signing_key("JWT_ACCESS_SECRET_PREVIOUS", None)
+JWT_REFRESH_SECRET_PREVIOUS = signing_key("JWT_REFRESH_SECRET_PREVIOUS", None)
+JWT_ISSUER = env.str("JWT_ISSUER", "taskapi")
+JWT_AUDIENCE = env.str("JWT_AUDIENCE", "taskapi")
+ACCESS_TOKEN_SECONDS = whole("ACCESS_TOKEN_SECONDS", 15 * 60)
+REFRESH_TOKEN_DAYS = whole("REFRESH_TOKEN_DAYS", 7)
+SESSION_DAYS = whole("SESSION_DAYS", 30)
+REFRESH_GRACE_SECONDS = env.int(
+    "REFRESH_GRACE_SECONDS", 10, validate=validate.Range(0, 60)
+)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CORS_ALLOWED_ORIGINS = env.list(
+    "CORS_ALLOWED_ORIGINS", [], validate=lambda v: [origin(o) for o in v]
+)
+HTTPS = env.bool("HTTPS", True)
+NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(min=0))
+DATABASE = env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASE_POOL_SIZE = whole("DATABASE_POOL_SIZE", env.int("WEB_THREADS", 8))
+REDIS_URL = env.str("REDIS_URL", None, validate=validate.Regexp(r"(rediss?|unix)://"))
+RATE_LIMITS = {
+    "auth": env.limit("RATE_LIMIT_AUTH", "10/15m"),
+    "login": env.limit("RATE_LIMIT_LOGIN", "10/15m"),
+    "refresh": env.limit("RATE_LIMIT_REFRESH", "10/15m"),
+    "user": env.limit("RATE_LIMIT_USER", "600/1m"),
+}
+MAX_BODY_BYTES = whole("MAX_BODY_BYTES", 4 * 1024 * 1024)
+LIST_CACHE_SECONDS = whole("LIST_CACHE_SECONDS", 60)
+TRASH_RETENTION_DAYS = whole("TRASH_RETENTION_DAYS", 30)
+IDEMPOTENCY_HOURS = whole("IDEMPOTENCY_HOURS", 24)
+PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
+PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "")
+EMAIL = env.dj_email_url("EMAIL_URL", "console://")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "taskapi@localhost")
+LOG_LEVEL = env.str(
+    "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
+)
+
+try:
+    env.seal()
+except EnvValidationError as error:
+    lines = [
+        f"  {name}: {' '.join(map(str, errors))}"
+        for name, errors in error.error_messages.items()
+    ]
+    raise ImproperlyConfigured(
+        "Bad settings in the environment:\n" + "\n".join(lines)
+    ) from None
+if len({SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET}) < 3:
+    raise ImproperlyConfigured(
+        "SECRET_KEY, JWT_ACCESS_SECRET and JWT_REFRESH_SECRET must all differ."
+    )
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "corsheaders",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "accounts",
+    "tasks",
+    "taskapi",
+]
+MIDDLEWARE = [
+    "taskapi.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+ROOT_URLCONF = "taskapi.urls"
+WSGI_APPLICATION = "taskapi.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
+    "django.db.backends.sqlite3": {
+        # IMMEDIATE: two writers queue instead of failing with "database is locked" half-way.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+    },
+    "django.db.backends.postgresql": {
+        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5},
+        "connect_timeout": 2,
+        "options": "-c statement_timeout=5s -c lock_timeout=3s -c idle_in_transaction_session_timeout=10s",
+    },
+}
+if DATABASE["ENGINE"] not in ENGINE_OPTIONS:
+    raise ImproperlyConfigured(
+        "DATABASE_URL: use postgres:// (production) or sqlite:// (trying it out)."
+    )
+DATABASES = {
+    "default": DATABASE
+    | {
+        "OPTIONS": ENGINE_OPTIONS[DATABASE["ENGINE"]] | DATABASE.get("OPTIONS", {}),
+        "CONN_MAX_AGE": None if "sqlite" in DATABASE["ENGINE"] else 0,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_CACHE = {
+    "BACKEND": "django_redis.cache.RedisCache",
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "taskapi",
+    "OPTIONS": {
+        # JSON, not pickle: whoever can write to Redis must not be able to run code here.
+        "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+        "REDIS_CLIENT_CLASS": "taskapi.breaker.BreakerRedis",
+        "IGNORE_EXCEPTIONS": True,
+        "SOCKET_CONNECT_TIMEOUT": 0.2,
+        "SOCKET_TIMEOUT": 0.2,
+        # redis-py retries ten times by default, and a retried counter would count twice.
+        "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 0)},
+    },
+}
+CACHES = {
+    "default": REDIS_CACHE
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 1000},
+    }
+}
+
+AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = [
+    "accounts.hashers.BoundedArgon2Hasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+PASSWORD_VALIDATION = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {
+        "NAME": f"{PASSWORD_VALIDATION}.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 8},
+    },
+    {
+        "NAME": f"{PASSWORD_VALIDATION}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("name", "email")},
+    },
+    {"NAME": f"{PASSWORD_VALIDATION}.NumericPasswordValidator"},
+]
+if PASSWORD_BLOCKLIST:
+    AUTH_PASSWORD_VALIDATORS.append(
+        {"NAME": f"{PASSWORD_VALIDATION}.CommonPasswordValidator"}
+    )
+PASSWORD_RESET_TIMEOUT = 3600
+# Who exports and erases what is held about a person; each names a module of one app.
+PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "ACCESS_TOKEN_LIFETIME": timedelta(seconds=ACCESS_TOKEN_SECONDS),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=REFRESH_TOKEN_DAYS),
+    "TOKEN_TYPE_CLAIM": "typ",
+    "USER_ID_CLAIM": "sub",
+    "AUTH_HEADER_TYPES": ("Bearer",),
+    "AUTH_TOKEN_CLASSES": ("accounts.tokens.AccessToken",),
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.SessionTokenAuthentication"
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CallerThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["taskapi.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "taskapi.pagination.KeysetPagination",
+    "DEFAULT_SCHEMA_CLASS": "taskapi.schema.Schema",
+    "EXCEPTION_HANDLER": "taskapi.errors.exception_handler",
+    "NUM_PROXIES": NUM_PROXIES,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Task API",
+    "DESCRIPTION": "Task management in which no write is lost, doubled or silently changed.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_NO_READ_ONLY_REQUIRED": False,
+    "ENUM_NAME_OVERRIDES": {
+        "Role": "accounts.models.Role",
+        "Status": "tasks.models.Status",
+    },
+}
+
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-Id",
+]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+SILENCED_SYSTEM_CHECKS = [
+    # No redirect from HTTP: a token sent in the clear is lost, and a redirect would
+    # hide it (ASVS 4.1.2).
+    "security.W008",
+    # The check does not see that the constraint on lower(email) says more.
+    "auth.E003",
+]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+
+globals().update(EMAIL)
+EMAIL_TIMEOUT = 10
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "json",
+        }
+    },
+    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        # Our own line per request says the same, with the request id; this one would double it.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
+}

@@ -1,0 +1,68 @@
+"""The body and the answer of `POST /api/tasks/batch`."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.strict import StrictSerializer
+from tasks.operations import Create, Delete, Operation, Update
+from tasks.preconditions import Precondition
+from tasks.serializers import TaskInput, TaskPatch, TaskSerializer, VersionField
+
+MAX_OPERATIONS = 100
+
+
+class OperationSerializer(StrictSerializer):
+    """One operation: `id` for update and delete, `data` for create and update."""
+
+    op = serializers.ChoiceField(["create", "update", "delete"])
+    id = serializers.UUIDField(required=False, format="hex_verbose")
+    version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
+    data = serializers.DictField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        wanted = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
+        optional = {"create": set(), "update": {"version"}, "delete": {"version"}}
+        given, op = attrs.keys() - {"op"}, attrs["op"]
+        errors = {n: ["Required for this op."] for n in wanted[op] - given}
+        allowed = wanted[op] | optional[op]
+        errors |= {n: [f"Not for op {op}."] for n in given - allowed}
+        if errors:
+            raise serializers.ValidationError(errors)
+        return {"operation": self.operation(attrs)}
+
+    def operation(self, attrs: dict[str, Any]) -> Operation:
+        values = self.values(attrs)
+        version = values.pop("version", attrs.get("version"))
+        if attrs.get("version", version) != version:
+            raise serializers.ValidationError(
+                {"version": ["Differs from data.version."]}
+            )
+        kind = {"create": Create, "update": Update, "delete": Delete}[attrs["op"]]
+        return kind(values, attrs.get("id"), Precondition(version=version))
+
+    def values(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "data" not in attrs:
+            return {}
+        body = (TaskInput if attrs["op"] == "create" else TaskPatch)(data=attrs["data"])
+        if not body.is_valid():
+            raise serializers.ValidationError({"data": body.errors})
+        return dict(body.validated_data)
+
+
+class BatchSerializer(StrictSerializer):
+    operations = OperationSerializer(
+        many=True, allow_empty=False, max_length=MAX_OPERATIONS
+    )
+
+
+class OperationResultSerializer(serializers.Serializer[Any]):
+    """What became of one operation; `task` is null where it went to the trash."""
+
+    op = serializers.ChoiceField(["create", "update", "delete"])
+    id = serializers.UUIDField()
+    task = TaskSerializer(allow_null=True)
+
+
+class BatchResultSerializer(serializers.Serializer[Any]):
+    results = OperationResultSerializer(many=True)

@@ -1,0 +1,121 @@
+"""The only reader of the list's query parameters, and their only declaration."""
+
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+
+from tasks import instants
+from tasks.models import Priority, Status, Task, TaskQuerySet
+
+SORTS = {
+    "createdAt": "created_at",
+    "updatedAt": "updated_at",
+    "dueDate": "due_at",
+    "priority": "priority",
+    "title": "title",
+}
+SORT_NAMES = [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
+
+
+class InstantFormField(forms.CharField):
+    def clean(self, value: Any) -> Any:
+        try:
+            return instants.parse(value) if value else None
+        except ValueError as error:
+            raise forms.ValidationError(str(error), "invalid") from error
+
+
+class NamesFormField(forms.CharField):
+    """Comma-separated names out of a fixed set, to the values they stand for."""
+
+    def __init__(self, *, names: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.names = names
+
+    def clean(self, value: Any) -> list[Any]:
+        given = value.split(",") if value else []
+        if unknown := [name for name in given if name not in self.names]:
+            hint = f"{unknown[0]!r} is not one of: {', '.join(self.names)}."
+            raise forms.ValidationError(hint, "invalid_choice")
+        return [self.names[name] for name in given]
+
+
+class InstantFilter(filters.Filter):
+    field_class = InstantFormField
+
+
+class NamesFilter(filters.Filter):
+    field_class = NamesFormField
+
+
+class OneOfFilter(filters.Filter):
+    field_class = forms.ChoiceField
+
+
+def instant(lookup: str) -> filters.Filter:
+    chosen = InstantFilter(field_name="due_at", lookup_expr=lookup)
+    return extend_schema_field(instants.SCHEMA)(chosen)
+
+
+def names(field: str, values: dict[str, Any]) -> filters.Filter:
+    one = "|".join(values)
+    schema = {"type": "string", "pattern": f"^({one})(,({one}))*$"}
+    chosen = NamesFilter(field_name=field, lookup_expr="in", names=values)
+    return extend_schema_field(schema)(chosen)
+
+
+def one_of(values: list[str], method: str) -> filters.Filter:
+    choices = [(value, value) for value in values]
+    chosen = OneOfFilter(choices=choices, method=method)
+    return extend_schema_field({"type": "string", "enum": values})(chosen)
+
+
+class TaskFilter(filters.FilterSet):
+    """What a list can be narrowed to, searched for and sorted by."""
+
+    status = names("status", {s.value: s.value for s in Status})
+    priority = names("priority", {p.name: p.value for p in Priority})
+    dueBefore = instant("lt")
+    dueAfter = instant("gt")
+    dueDate = one_of(["none"], "without_due_date")
+    overdue = one_of(["true", "false"], "only_overdue")
+    q = extend_schema_field({"type": "string", "minLength": 1, "maxLength": 255})(
+        filters.CharFilter(method="search", max_length=255, strip=False)
+    )
+    sort = one_of(SORT_NAMES, "unsorted")
+
+    class Meta:
+        model = Task
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        sort = self.form.cleaned_data["sort"] or "-createdAt"
+        return ordered(super().filter_queryset(queryset), sort)
+
+    def without_due_date(
+        self, tasks: TaskQuerySet, name: str, value: str
+    ) -> TaskQuerySet:
+        return tasks.filter(due_at=None)
+
+    def only_overdue(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
+        now = timezone.now()
+        return tasks.overdue(now) if value == "true" else tasks.not_overdue(now)
+
+    def search(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
+        return tasks.filter(Q(title__icontains=value) | Q(description__icontains=value))
+
+    def unsorted(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
+        return tasks
+
+
+def ordered(tasks: QuerySet[Task], sort: str) -> QuerySet[Task]:
+    """By one key, nulls last both ways, then by id, so that equal rows have one order."""
+    key = F(SORTS[sort.removeprefix("-")])
+    nullable = {"nulls_last": True} if key.name == "due_at" else {}
+    if sort.startswith("-"):
+        return tasks.order_by(key.desc(**nullable), "-id")
+    return tasks.order_by(key.asc(**nullable), "id")

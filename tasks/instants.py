@@ -1,0 +1,31 @@
+"""Points in time as RFC 3339 writes them, with an offset; nothing is guessed."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+PATTERN = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})$"
+EXPECTED = "Write a date and time with offset, such as 2026-12-31T09:00:00Z."
+SCHEMA = {"type": "string", "format": "date-time", "pattern": PATTERN}
+
+
+def parse(text: str) -> datetime:
+    """A UTC datetime; ValueError for anything that is not exactly one."""
+    if not re.fullmatch(PATTERN, text, re.ASCII):
+        raise ValueError(EXPECTED)
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(EXPECTED) from error
+
+
+@extend_schema_field(SCHEMA)
+class InstantField(serializers.DateTimeField):
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return parse(value)
+        except (TypeError, ValueError) as error:
+            raise serializers.ValidationError(EXPECTED, "invalid") from error

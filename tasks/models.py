@@ -1,0 +1,252 @@
+"""Tasks and what is remembered about them; every rule about a task lives here."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Q
+
+
+class Status(models.TextChoices):
+    TODO = "TODO"
+    IN_PROGRESS = "IN_PROGRESS"
+    DONE = "DONE"
+
+
+class Priority(models.IntegerChoices):
+    """Numbers, so that sorting by priority sorts by urgency; the wire has the names."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+    URGENT = 4
+
+
+LIVE, TRASHED = Q(deleted_at__isnull=True), Q(deleted_at__isnull=False)
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    def owned_by(self, user_id: UUID) -> Self:
+        return self.filter(user_id=user_id)
+
+    def live(self) -> Self:
+        return self.filter(LIVE)
+
+    def trashed(self) -> Self:
+        return self.filter(TRASHED)
+
+    def overdue(self, now: datetime) -> Self:
+        return self.filter(Q(due_at__lt=now) & ~Q(status=Status.DONE))
+
+    def not_overdue(self, now: datetime) -> Self:
+        return self.filter(Q(due_at=None) | Q(due_at__gte=now) | Q(status=Status.DONE))
+
+    def unmoved_since(self, revision: int) -> Self:
+        """Without the tasks that were written after the owner's `revision`."""
+        return self.filter(revision__lte=revision)
+
+    def expired(self, now: datetime) -> Self:
+        """Trash past its retention."""
+        kept = timedelta(days=settings.TRASH_RETENTION_DAYS)
+        return self.filter(deleted_at__lt=now - kept)
+
+    def stats(self, now: datetime) -> dict[str, int]:
+        """Counts of these tasks, in one query: `total`, a status or priority name,
+        `overdue`, and `due_today` (the UTC day of `now`).
+        """
+        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        open_ = ~Q(status=Status.DONE)
+        counts = {s.value: Count("pk", Q(status=s)) for s in Status}
+        counts |= {p.name: Count("pk", Q(priority=p)) for p in Priority}
+        counts["overdue"] = Count("pk", Q(due_at__lt=now) & open_)
+        today = Q(due_at__gte=day, due_at__lt=day + timedelta(days=1))
+        counts["due_today"] = Count("pk", today & open_)
+        return self.aggregate(total=Count("pk"), **counts)
+
+
+class Task(models.Model):
+    """Something to do, owned by one user."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="tasks", db_index=False
+    )
+    title = models.CharField(max_length=255)
+    description = models.TextField(null=True, blank=True, max_length=5000)
+    status = models.CharField(max_length=11, choices=Status, default=Status.TODO)
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority, default=Priority.MEDIUM
+    )
+    due_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Counts the changes of this task: its ETag, and what If-Match compares.
+    version = models.PositiveIntegerField(default=1, editable=False)
+    # The owner's revision that wrote this row: orders it among the owner's changes.
+    revision = models.PositiveBigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=Status.values), name="task_status_valid"
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__in=Priority.values), name="task_priority_valid"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.DONE, completed_at__isnull=False)
+                | (~Q(status=Status.DONE) & Q(completed_at__isnull=True)),
+                name="task_completed_when_done",
+            ),
+            models.CheckConstraint(condition=~Q(title=""), name="task_title_not_empty"),
+        ]
+        # One index per sort, ending in the id that breaks ties; live tasks only,
+        # because only the trash asks for others. Migration 0002 adds what only
+        # PostgreSQL has: due_at descending with nulls last, and trigrams for `q`.
+        indexes = [
+            models.Index(fields=["user", *keys, "id"], name=name, condition=LIVE)
+            for name, keys in {
+                "task_created": ["created_at"],
+                "task_updated": ["updated_at"],
+                "task_title": ["title"],
+                "task_priority": ["priority"],
+                "task_due": ["due_at"],
+                "task_status_created": ["status", "created_at"],
+                "task_priority_created": ["priority", "created_at"],
+            }.items()
+        ] + [
+            models.Index(
+                fields=["user", "deleted_at", "id"],
+                name="task_trash",
+                condition=TRASHED,
+            ),
+            models.Index(
+                fields=["deleted_at"],
+                name="task_trash_age",
+                condition=TRASHED,
+            ),
+        ]
+
+    class Forbidden(Exception):
+        """Somebody else's task."""
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def etag(self) -> str:
+        return f'"v{self.version}"'
+
+    def readable_by(self, user_id: UUID) -> Self:
+        if self.user_id != user_id:
+            raise self.Forbidden
+        return self
+
+    def change(self, values: Mapping[str, Any], *, now: datetime) -> "Change | None":
+        """Take new values in memory and return what to remember, or None if nothing
+        changed. Completion follows the status; the version counts the change.
+        """
+        values = dict(values)
+        if "status" in values and values["status"] != self.status:
+            is_done = values["status"] == Status.DONE
+            values["completed_at"] = now if is_done else None
+        differing = {k: v for k, v in values.items() if getattr(self, k) != v}
+        if not differing:
+            return None
+        before = {name: getattr(self, name) for name in differing}
+        for name, value in differing.items():
+            setattr(self, name, value)
+        self.version += 1
+        self.updated_at = now
+        return Change.between(self, before, differing)
+
+    def history_of_creation(self) -> "Change":
+        values = {name: getattr(self, name) for name in Change.FIELDS}
+        values = {name: value for name, value in values.items() if value is not None}
+        return Change.between(self, dict.fromkeys(values), values)
+
+
+class Change(models.Model):
+    """One change of one task: who, when, and each field's value before and after."""
+
+    # Model field -> its name on the wire.
+    FIELDS = {
+        "title": "title",
+        "description": "description",
+        "status": "status",
+        "priority": "priority",
+        "due_at": "dueDate",
+        "completed_at": "completedAt",
+        "deleted_at": "deletedAt",
+    }
+
+    task = models.ForeignKey(
+        Task, models.CASCADE, related_name="changes", db_index=False
+    )
+    version = models.PositiveIntegerField()
+    # Not a foreign key: the trail outlives the account of an administrator.
+    changed_by = models.UUIDField(null=True)
+    changed_at = models.DateTimeField()
+    request_id = models.CharField(max_length=64, blank=True)
+    fields = models.JSONField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "version"], name="change_once_a_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+    @classmethod
+    def between(
+        cls, task: Task, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> Self:
+        fields = [
+            {
+                "field": wire,
+                "from": plain(name, before[name]),
+                "to": plain(name, after[name]),
+            }
+            for name, wire in cls.FIELDS.items()
+            if name in after
+        ]
+        return cls(
+            task=task, version=task.version, changed_at=task.updated_at, fields=fields
+        )
+
+
+def plain(field: str, value: Any) -> Any:
+    """A field's value as the wire has it."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return Priority(value).name if field == "priority" and value else value
+
+
+class StoredAnswer(models.Model):
+    """The answer to a request with an Idempotency-Key, kept to be given again."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField()
+    body = models.TextField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="answer_once_a_key")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

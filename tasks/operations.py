@@ -1,0 +1,191 @@
+"""The one way in which tasks are written, one at a time or a hundred at once.
+
+An operation list is decided in memory, in order, while the owner's row is held; then
+it is written with one round of statements per kind, together with the history and the
+owner's new revision, or not at all.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from tasks.models import Change, Task
+from tasks.preconditions import ANYTHING, Precondition
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who writes whose tasks, in which request, when."""
+
+    owner_id: UUID
+    actor_id: UUID
+    request_id: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A write to one task; `values` are model fields."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    id: UUID | None = None
+    expects: Precondition = ANYTHING
+
+    wants_trashed = False
+
+    def apply(self, task: Task, now: datetime) -> Change | None:
+        return task.change(self.values, now=now)
+
+
+class Update(Operation):
+    """Set the given fields and no others."""
+
+
+class Create(Operation):
+    """Make a task with the given fields."""
+
+
+class Delete(Operation):
+    """Move a task to the trash."""
+
+    def apply(self, task: Task, now: datetime) -> Change | None:
+        return task.change({"deleted_at": now}, now=now)
+
+
+class Restore(Operation):
+    """Take a task back out of the trash."""
+
+    wants_trashed = True
+
+    def apply(self, task: Task, now: datetime) -> Change | None:
+        return task.change({"deleted_at": None}, now=now)
+
+
+class OperationFailed(Exception):
+    """Operation number `index` cannot be done, so none was; `__cause__` says why."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+
+class Stale(Exception):
+    """The task is not what the client expected; `task` is what it is."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+
+def perform_one(operation: Operation, author: Author) -> Task:
+    """`perform` for one operation; raises its error itself."""
+    try:
+        return perform([operation], author)[0]
+    except OperationFailed as failure:
+        raise failure.__cause__ or failure from None
+
+
+def perform(operations: Sequence[Operation], author: Author) -> list[Task]:
+    """Do all operations or none; each one's task as it is afterwards, in order.
+
+    Raises OperationFailed from Task.DoesNotExist (none such, or trashed where a live
+    one is wanted and the reverse), Task.Forbidden or Stale.
+    """
+    with transaction.atomic():
+        revision = get_user_model()._default_manager.advance(author.owner_id)
+        batch = Batch(author, revision, existing(operations))
+        results = [
+            batch.add(index, operation) for index, operation in enumerate(operations)
+        ]
+        batch.write()
+    return results
+
+
+def existing(operations: Sequence[Operation]) -> dict[UUID, Task]:
+    ids = {operation.id for operation in operations if operation.id}
+    return Task.objects.in_bulk(ids) if ids else {}
+
+
+@dataclass
+class Batch:
+    author: Author
+    revision: int
+    tasks: dict[UUID, Task]
+    created: list[Task] = field(default_factory=list)
+    changed: dict[UUID, Task] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+
+    def add(self, index: int, operation: Operation) -> Task:
+        try:
+            if isinstance(operation, Create):
+                return self.create(operation)
+            return self.alter(operation, self.find(operation))
+        except (Task.DoesNotExist, Task.Forbidden, Stale) as error:
+            raise OperationFailed(index) from error
+
+    def create(self, operation: Create) -> Task:
+        now = self.author.now
+        task = Task(user_id=self.author.owner_id, created_at=now, updated_at=now)
+        # Through `change`, so that a task born DONE is completed; it is still version 1.
+        task.change(operation.values, now=now)
+        task.version = 1
+        self.created.append(task)
+        self.remember(task, task.history_of_creation())
+        return task
+
+    def find(self, operation: Operation) -> Task:
+        task = self.tasks.get(operation.id) if operation.id else None
+        if task is None or (task.deleted_at is not None) != operation.wants_trashed:
+            raise Task.DoesNotExist
+        task.readable_by(self.author.owner_id)
+        if not operation.expects.holds(task):
+            raise Stale(task)
+        return task
+
+    def alter(self, operation: Operation, task: Task) -> Task:
+        change = operation.apply(task, self.author.now)
+        if change:
+            self.changed[task.pk] = task
+            self.remember(task, change)
+        return task
+
+    def remember(self, task: Task, change: Change) -> None:
+        task.revision = self.revision
+        change.changed_by = self.author.actor_id
+        change.request_id = self.author.request_id
+        self.changes.append(change)
+
+    def write(self) -> None:
+        if self.created:
+            Task.objects.bulk_create(self.created)
+        update(list(self.changed.values()))
+        if self.changes:
+            Change.objects.bulk_create(self.changes)
+
+
+WRITTEN = (*Change.FIELDS, "version", "revision", "updated_at")
+
+
+def update(tasks: list[Task]) -> None:
+    """Write the tasks' fields in one statement; the owner's row is held, so what was
+    read is what is there.
+    """
+    if len(tasks) == 1:
+        [task] = tasks
+        values = {name: getattr(task, name) for name in WRITTEN}
+        Task.objects.filter(pk=task.pk).update(**values)
+    elif tasks:
+        Task.objects.bulk_update(tasks, WRITTEN)
+
+
+def destroy(task_id: UUID, expects: Precondition, author: Author) -> None:
+    """Remove a trashed task and its history for good; raises like `perform_one`."""
+    with transaction.atomic():
+        get_user_model()._default_manager.advance(author.owner_id)
+        task = Task.objects.trashed().get(pk=task_id).readable_by(author.owner_id)
+        if not expects.holds(task):
+            raise Stale(task)
+        task.delete()

@@ -1,0 +1,22 @@
+from django.urls import path
+
+from tasks.views import HistoryViewSet, TaskViewSet, TrashViewSet
+
+LIST = {"get": "list", "post": "create"}
+ONE = {
+    "get": "retrieve",
+    "put": "update",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
+urlpatterns = [
+    path("tasks", TaskViewSet.as_view(LIST)),
+    path("tasks/batch", TaskViewSet.as_view({"post": "batch"})),
+    path("tasks/stats", TaskViewSet.as_view({"get": "stats"})),
+    path("tasks/trash", TrashViewSet.as_view({"get": "list"})),
+    path("tasks/trash/<uuid:id>", TrashViewSet.as_view({"delete": "destroy"})),
+    path("tasks/<uuid:id>", TaskViewSet.as_view(ONE)),
+    path("tasks/<uuid:id>/restore", TaskViewSet.as_view({"post": "restore"})),
+    path("tasks/<uuid:id>/history", HistoryViewSet.as_view({"get": "history"})),
+]

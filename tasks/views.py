@@ -1,0 +1,187 @@
+"""`/api/tasks`: thin; what may be done is decided in models and operations."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from accounts.strict import StrictView
+from tasks import cache, operations
+from tasks import serializers as s
+from tasks.batch import BatchResultSerializer, BatchSerializer
+from tasks.filters import TaskFilter
+from tasks.idempotency import once
+from tasks.models import Change, Task, TaskQuerySet
+from tasks.preconditions import Precondition, is_unchanged, tags
+
+
+class PreconditionRequired(APIException):
+    status_code = 428
+    default_code = "precondition_required"
+    default_detail = "Send If-Match with the ETag of the task that this one replaces."
+
+
+class TaskView(StrictView, GenericViewSet[Any]):
+    """What the views of the caller's tasks share."""
+
+    queryset = Task.objects.none()  # names the model for the schema
+    serializer_class: type[Any] = s.TaskSerializer
+    lookup_url_kwarg = "id"
+    filterset_class: type[TaskFilter] | None = None
+
+    def accepted_parameters(self) -> list[str]:
+        if self.action not in {"list", "history"}:
+            return []
+        narrowing = self.filterset_class if self.action == "list" else None
+        filters = narrowing.base_filters if narrowing else {}
+        return [*filters, *self.paginator.parameters]
+
+    def author(self) -> operations.Author:
+        caller = self.request.user.pk
+        request_id = self.request._request.request_id
+        return operations.Author(caller, caller, request_id, timezone.now())
+
+    def perform(self, operation: operations.Operation) -> Task:
+        return operations.perform_one(operation, self.author())
+
+    def expected(self, version: int | None = None) -> Precondition:
+        return Precondition(tags(self.request._request, "If-Match"), version)
+
+    def valid(self, serializer: type[Any]) -> dict[str, Any]:
+        body = serializer(data=self.request.data)
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
+
+    def page(self, queryset: Any) -> dict[str, Any]:
+        rows = self.paginator.paginate_queryset(queryset, self.request, view=self)
+        return self.paginator.envelope(self.get_serializer(rows, many=True).data)
+
+
+def task_response(task: Task, status: int = 200) -> Response:
+    response = Response(s.TaskSerializer(task).data, status)
+    for name, value in (cache.HEADERS | {"ETag": task.etag}).items():
+        response[name] = value
+    return response
+
+
+class TaskViewSet(TaskView):
+    """The caller's tasks."""
+
+    filterset_class = TaskFilter
+
+    def get_queryset(self) -> TaskQuerySet:
+        return Task.objects.owned_by(self.request.user.pk).live()
+
+    def list(self, request: Request) -> HttpResponse:
+        """List tasks: filtered, searched and sorted, by page or by cursor."""
+        return cache.answer(request, self.render)
+
+    def render(self) -> str:
+        data = self.page(self.filter_queryset(self.get_queryset()))
+        return JSONRenderer().render(data).decode()
+
+    @extend_schema(request=s.TaskInput, responses={201: s.TaskSerializer})
+    def create(self, request: Request) -> HttpResponse:
+        """Make a task."""
+        return once(request, self.create_once)
+
+    def create_once(self) -> Response:
+        task = self.perform(operations.Create(self.valid(s.TaskInput)))
+        response = task_response(task, 201)
+        response["Location"] = f"/api/tasks/{task.pk}"
+        return response
+
+    def retrieve(self, request: Request, id: UUID) -> Response:
+        """Get a task; If-None-Match answers 304 while it is unchanged."""
+        task = Task.objects.live().get(pk=id).readable_by(request.user.pk)
+        response = task_response(task)
+        if is_unchanged(request._request, task.etag):
+            response.status_code, response.data = 304, None
+        return response
+
+    @extend_schema(request=s.TaskPatch)
+    def partial_update(self, request: Request, id: UUID) -> Response:
+        """Set the fields that are sent, and no others."""
+        return self.update_with(self.valid(s.TaskPatch), id)
+
+    @extend_schema(request=s.TaskReplacement)
+    def update(self, request: Request, id: UUID) -> Response:
+        """Replace a task; only with If-Match."""
+        if "If-Match" not in request.headers:
+            raise PreconditionRequired
+        return self.update_with(self.valid(s.TaskReplacement), id)
+
+    def update_with(self, values: dict[str, Any], id: UUID) -> Response:
+        expects = self.expected(values.pop("version", None))
+        return task_response(self.perform(operations.Update(values, id, expects)))
+
+    def destroy(self, request: Request, id: UUID) -> Response:
+        """Move a task to the trash."""
+        self.perform(operations.Delete(id=id, expects=self.expected()))
+        return Response(status=204)
+
+    @extend_schema(request=None)
+    def restore(self, request: Request, id: UUID) -> HttpResponse:
+        """Take a task back out of the trash."""
+        restore = operations.Restore(id=id, expects=self.expected())
+        return once(request, lambda: task_response(self.perform(restore)))
+
+    @extend_schema(request=BatchSerializer, responses=BatchResultSerializer)
+    def batch(self, request: Request) -> HttpResponse:
+        """Do up to 100 operations, all or none."""
+        return once(request, self.batch_once)
+
+    def batch_once(self) -> Response:
+        asked = self.valid(BatchSerializer)["operations"]
+        todo = [item["operation"] for item in asked]
+        tasks = operations.perform(todo, self.author())
+        results = [
+            {"op": item["op"], "id": task.pk, "task": None if task.deleted_at else task}
+            for item, task in zip(asked, tasks, strict=True)
+        ]
+        return Response(BatchResultSerializer({"results": results}).data)
+
+    @extend_schema(responses=s.StatsSerializer)
+    def stats(self, request: Request) -> Response:
+        """Count the caller's tasks."""
+        return Response(
+            s.StatsSerializer(self.get_queryset().stats(timezone.now())).data
+        )
+
+
+class HistoryViewSet(TaskView):
+    """What happened to one of the caller's tasks, live or in the trash."""
+
+    queryset = Change.objects.none()
+    serializer_class = s.ChangeSerializer
+
+    def history(self, request: Request, id: UUID) -> Response:
+        """List the changes of a task, the last one first."""
+        task = Task.objects.get(pk=id).readable_by(request.user.pk)
+        return Response(self.page(task.changes.order_by("-version", "-id")))
+
+
+class TrashViewSet(TaskView):
+    """The caller's deleted tasks, kept for TRASH_RETENTION_DAYS."""
+
+    serializer_class = s.TrashedTaskSerializer
+
+    def get_queryset(self) -> TaskQuerySet:
+        trash = Task.objects.owned_by(self.request.user.pk).trashed()
+        return trash.order_by("-deleted_at", "-id")
+
+    def list(self, request: Request) -> Response:
+        """List the trash, the last deleted first."""
+        return Response(self.page(self.get_queryset()))
+
+    def destroy(self, request: Request, id: UUID) -> Response:
+        """Remove a trashed task and its history for good."""
+        operations.destroy(id, self.expected(), self.author())
+        return Response(status=204)

@@ -1,0 +1,48 @@
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from accounts import limits
+from accounts.models import User
+from taskapi.breaker import breaker
+from tasks.models import Task
+from tests.factories import api_of, make_task, make_user
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate() -> None:
+    """No cached list, no counted request and no open breaker from another test."""
+    breaker.reset()
+    limits.local.windows.clear()
+    cache.clear()
+
+
+@pytest.fixture
+def api() -> APIClient:
+    """A client that is not signed in."""
+    return APIClient()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return make_user("bob")
+
+
+@pytest.fixture
+def alice_api(alice: User) -> APIClient:
+    return api_of(alice)
+
+
+@pytest.fixture
+def bob_api(bob: User) -> APIClient:
+    return api_of(bob)
+
+
+@pytest.fixture
+def task(alice: User) -> Task:
+    return make_task(alice)

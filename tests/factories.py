@@ -1,0 +1,49 @@
+"""Rows for tests, made through the code that makes them in production."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts import sessions
+from accounts.models import Session, User
+from accounts.tokens import AccessToken
+from tasks.models import Priority, Status, Task
+from tasks.operations import Author, Create, perform_one
+
+PASSWORD = "correct horse 1"
+
+
+def make_user(name: str = "alice", **overrides: Any) -> User:
+    fields = {"name": name, "email": f"{name}@example.com", "password": PASSWORD}
+    return get_user_model().objects.create_user(**fields | overrides)
+
+
+def make_session(user: User, **overrides: Any) -> Session:
+    about = {"user_agent": "tests", "address": "127.0.0.1", "now": timezone.now()}
+    return sessions.start(user, **about | overrides)
+
+
+def make_task(owner: User, **overrides: Any) -> Task:
+    now = overrides.pop("now", None) or timezone.now()
+    values = {"title": "Water the plants"} | overrides
+    return perform_one(Create(values), Author(owner.pk, owner.pk, "test", now))
+
+
+def api_of(user: User) -> APIClient:
+    client = APIClient()
+    token = AccessToken.for_session(make_session(user))
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+__all__ = [
+    "PASSWORD",
+    "Priority",
+    "Status",
+    "api_of",
+    "make_session",
+    "make_task",
+    "make_user",
+]

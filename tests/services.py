@@ -1,0 +1,140 @@
+"""The database and the cache the tests run on, chosen before Django reads its settings.
+
+DATABASE_URL and REDIS_URL are used when given; else throwaway servers are started;
+else SQLite and local memory stand in, which is said loudly, or refused with
+`--require-services`. Loaded by `-p tests.services`: a conftest would come too late.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+import redis
+
+from tests.launcher import CannotStartError, Launcher
+
+HEADER = pytest.StashKey[str]()
+
+
+def postgres_version(url: str) -> str:
+    with psycopg.connect(url, connect_timeout=10) as connection:
+        version = connection.info.parameter_status("server_version") or ""
+    return f"PostgreSQL {version.partition(' ')[0]}"
+
+
+def valkey_version(url: str) -> str:
+    with redis.Redis.from_url(url, socket_timeout=10) as client:
+        server = client.info("server")
+    if "valkey_version" in server:
+        return f"Valkey {server['valkey_version']}"
+    return f"Redis {server['redis_version']}"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A server the tests want, and what stands in where there is none."""
+
+    name: str
+    variable: str
+    stand_in: str
+    version: Callable[[str], str]
+    start: Callable[[Launcher, Callable[[str], object]], str]
+
+    @property
+    def url(self) -> str:
+        return os.environ.get(self.variable, "")
+
+    def check(self) -> str:
+        """Say what the given URL leads to, or refuse to run when it leads nowhere."""
+        try:
+            return f"{self.version(self.url)} (from {self.variable})"
+        except Exception as error:  # each client fails in its own way
+            reason = str(error).strip().partition("\n")[0]
+            message = f"{self.variable} leads to no {self.name}: {reason}"
+            raise pytest.UsageError(message) from None
+
+    def launch(self, launcher: Launcher) -> str:
+        os.environ[self.variable] = self.start(launcher, self.version)
+        return f"{self.version(self.url)} (throwaway)"
+
+
+POSTGRESQL = Service(
+    name="PostgreSQL",
+    variable="DATABASE_URL",
+    stand_in="SQLite",
+    version=postgres_version,
+    start=Launcher.start_postgres,
+)
+VALKEY = Service(
+    name="Valkey",
+    variable="REDIS_URL",
+    stand_in="local memory",
+    version=valkey_version,
+    start=Launcher.start_valkey,
+)
+
+
+def provide(launcher: Launcher, *, required: bool) -> list[str]:
+    """Set both URLs; return what they lead to."""
+    if os.environ.get("TASKAPI_TEST_DB") == "sqlite":
+        if required:
+            raise pytest.UsageError("TASKAPI_TEST_DB=sqlite and --require-services")
+        os.environ.pop("DATABASE_URL", None)
+        os.environ.pop("REDIS_URL", None)
+        found = ["SQLite", "local memory"]
+    else:
+        found = [obtain(each, launcher, required) for each in (POSTGRESQL, VALKEY)]
+    # A file, because tests share the database between threads and processes.
+    os.environ.setdefault("DATABASE_URL", f"sqlite:///{launcher.folder}/db.sqlite3")
+    return found
+
+
+def obtain(service: Service, launcher: Launcher, required: bool) -> str:
+    if service.url.startswith("sqlite:"):
+        if required:
+            raise pytest.UsageError("DATABASE_URL is SQLite's, with --require-services")
+        return "SQLite (from DATABASE_URL)"
+    if service.url:
+        return service.check()
+    try:
+        return service.launch(launcher)
+    except (CannotStartError, OSError) as reason:
+        if required:
+            raise pytest.UsageError(f"no {service.name}: {reason}") from None
+        warn(
+            f"NO {service.name.upper()}, TESTING ON {service.stand_in.upper()}: {reason}"
+        )
+        return service.stand_in
+
+
+def warn(message: str) -> None:
+    print(f"tests.services: {message}", file=sys.stderr, flush=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-services",
+        action="store_true",
+        default=os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1",
+        help="fail where the tests would run without PostgreSQL and Valkey",
+    )
+
+
+# A wrapper is entered before pytest-django's plain hook imports the settings.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    options = early_config.known_args_namespace
+    # Processes of pytest-xdist inherit the controller's servers by the environment.
+    if not (options.help or options.version or "PYTEST_XDIST_WORKER" in os.environ):
+        launcher = Launcher()
+        early_config.add_cleanup(launcher.close)
+        found = provide(launcher, required=options.require_services)
+        early_config.stash[HEADER] = f"services: {', '.join(found)}"
+    return (yield)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return config.stash.get(HEADER, "services: the controller's")

@@ -1,0 +1,21 @@
+"""The project's settings with keys of no value, cheap hashes and roomy limits."""
+
+import os
+from pathlib import Path
+
+KEYS = ["SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET"]
+for name in KEYS:
+    os.environ[name] = f"{name}: for tests only, never for anything that is deployed"
+os.environ.update(ALLOWED_HOSTS="testserver,localhost,127.0.0.1", HTTPS="false")
+for name in ["AUTH", "LOGIN", "REFRESH", "USER"]:
+    os.environ[f"RATE_LIMIT_{name}"] = "1000000/1m"
+
+from taskapi.settings import *  # noqa: E402, F403
+from taskapi.settings import DATABASES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    # A file: with an in-memory database threads would see "table is locked".
+    path = Path(DATABASES["default"]["NAME"])
+    DATABASES["default"]["TEST"] = {"NAME": path.with_suffix(".test.sqlite3")}
