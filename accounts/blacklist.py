@@ -6,29 +6,30 @@ password at rest.
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rest_framework_simplejwt.token_blacklist.models import (
     BlacklistedToken,
     OutstandingToken,
 )
 
-from accounts.models import Session
+if TYPE_CHECKING:  # models end sessions through here
+    from accounts.models import Session
 
 
-def outstand(session: Session) -> None:
+def outstand(session: "Session") -> None:
     """Record the session's good token as issued."""
     OutstandingToken.objects.create(
         user_id=session.user_id,
-        jti=session.token_id(session.generation),
+        jti=session.good_token_id,
         created_at=session.rotated_at,
         expires_at=session.idle_until,
     )
 
 
-def blacklist(sessions: Iterable[Session], now: datetime) -> None:
-    """Record each session's good token as spent or revoked."""
-    ids = [session.token_id(session.generation) for session in sessions]
-    tokens = OutstandingToken.objects.filter(jti__in=ids)
+def blacklist(jtis: Iterable[str], now: datetime) -> None:
+    """Record tokens as spent or revoked."""
+    tokens = OutstandingToken.objects.filter(jti__in=jtis)
     rows = [BlacklistedToken(token=token, blacklisted_at=now) for token in tokens]
     BlacklistedToken.objects.bulk_create(rows, ignore_conflicts=True)
 

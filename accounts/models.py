@@ -7,19 +7,33 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils import timezone
+
+from accounts import blacklist
 
 models.EmailField.register_lookup(Lower)
 
 # The ORM would take two statements to move a counter and to read it.
 ADVANCE = "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
+WRITABLE = ["name", "email", "password", "role", "is_active", "updated_at"]
 
 
 class Role(models.TextChoices):
     USER = "USER"
     ADMIN = "ADMIN"
+
+
+class EndReason(models.TextChoices):
+    """Why a session ended before its time."""
+
+    LOGOUT = "logout"
+    REPLAY = "replay"
+    REVOKED = "revoked"
+    PASSWORD = "password_change"
+    STANDING = "standing_change"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -89,6 +103,62 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.email
+
+    @classmethod
+    def from_db(cls, *args: Any) -> Self:
+        user = super().from_db(*args)
+        user.known_standing = user.standing
+        return user
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """What tokens vouch for; empty where it was not loaded."""
+        return tuple(self.__dict__.get(name) for name in ("role", "is_active"))
+
+    def save(self, *, keep_session: UUID | None = None, **options: Any) -> None:
+        """Write the user; a new password or standing ends its sessions but `keep_session`.
+
+        Whoever changes it: the API, the admin, a command. The revision is never written
+        from memory: it may have moved since it was read.
+        """
+        if self._state.adding:
+            super().save(**options)
+            return
+        if options.get("update_fields") is None:
+            options["update_fields"] = WRITABLE
+        reason = self.reason_to_end_sessions()
+        with transaction.atomic():
+            User.objects.lock(self.pk)
+            super().save(**options)
+            if reason:
+                self.end_sessions(now=timezone.now(), reason=reason, keep=keep_session)
+        self.known_standing = self.standing
+
+    def reason_to_end_sessions(self) -> EndReason | None:
+        # Django sets `_password` for a new password, not for a stronger hash of the old.
+        if self._password is not None:
+            return EndReason.PASSWORD
+        known = getattr(self, "known_standing", self.standing)
+        return EndReason.STANDING if known != self.standing else None
+
+    def end_sessions(
+        self,
+        *,
+        now: datetime,
+        reason: EndReason,
+        only: UUID | None = None,
+        keep: UUID | None = None,
+    ) -> int:
+        """End live sessions: all, only one, or all but one. Returns how many.
+
+        The caller holds the user's row.
+        """
+        live = self.sessions.live(now).exclude(pk=keep)
+        ending = list(live.filter(pk=only) if only else live)
+        ended = Session.objects.filter(pk__in=[session.pk for session in ending])
+        ended.update(ended_at=now, end_reason=reason)
+        blacklist.blacklist([session.good_token_id for session in ending], now)
+        return len(ending)
 
     @property
     def is_staff(self) -> bool:
@@ -186,6 +256,10 @@ class Session(models.Model):
     def token_id(self, generation: int) -> str:
         """The `jti` of the chain's n-th refresh token; unguessable tokens need the key, not this."""
         return uuid5(self.pk, f"refresh {generation}").hex
+
+    @property
+    def good_token_id(self) -> str:
+        return self.token_id(self.generation)
 
     def advance(self, *, now: datetime) -> None:
         """Make the next refresh token the good one; the caller holds the lock."""

@@ -2,7 +2,6 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
@@ -92,10 +91,10 @@ def user_of_reset_token(token: str) -> User:
     return user
 
 
-def reset(user: User, new_password: str, *, now: datetime) -> None:
+def reset(user: User, new_password: str) -> None:
     """Replace a forgotten password and end every session; Refused when the token of a
     concurrent reset came first.
     """
-    replace_password(user, new_password, keep=None, now=now)
+    replace_password(user, new_password, keep=None)
     # Whoever reads the account's mail is its owner: strangers' failures stop counting.
     limits.forget("login", account_key(user.email))

@@ -4,24 +4,16 @@ Each holds the user's row (`UserManager.lock`) while it decides, so that of a re
 and a logout that run at once one comes first and no token outlives the other.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 
 from accounts import blacklist
-from accounts.models import Session, User
+from accounts.models import EndReason, Session, User
 from accounts.tokens import LogoutToken, RefreshToken
-
-
-class EndReason(StrEnum):
-    LOGOUT = "logout"
-    REPLAY = "replay"
-    REVOKED = "revoked"
-    PASSWORD = "password_change"
-    STANDING = "standing_change"
 
 
 class Refused(Exception):
@@ -84,67 +76,36 @@ def locked_session(token: RefreshToken) -> Session:
 def spend(session: Session, jti: str, now: datetime) -> bool:
     """Whether the token was good; a token that was not ends the session."""
     grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
-    is_current = jti == session.token_id(session.generation)
+    is_current = jti == session.good_token_id
     is_previous = jti == session.token_id(session.generation - 1)
     if is_previous and now - session.rotated_at <= grace:
         return True
     if not is_current or blacklist.is_blacklisted(jti):
-        end([session], now=now, reason=EndReason.REPLAY)
+        only = session.pk
+        session.user.end_sessions(now=now, reason=EndReason.REPLAY, only=only)
         return False
-    blacklist.blacklist([session], now)
+    blacklist.blacklist([jti], now)
     session.advance(now=now)
     blacklist.outstand(session)
     return True
 
 
-def end(sessions: list[Session], *, now: datetime, reason: EndReason) -> None:
-    """End these sessions of one user; the caller holds the lock."""
-    live = Session.objects.filter(pk__in=[s.pk for s in sessions], ended_at=None)
-    live.update(ended_at=now, end_reason=reason)
-    blacklist.blacklist(sessions, now)
-
-
-def end_all(
-    user_id: UUID,
-    *,
-    now: datetime,
-    reason: EndReason,
-    only: UUID | None = None,
-    keep: UUID | None = None,
+def end(
+    user_id: UUID, *, now: datetime, reason: EndReason, only: UUID | None = None
 ) -> int:
-    """End the user's live sessions: all, only one, or all but one. Returns how many."""
+    """End all the user's live sessions, or only one. Returns how many."""
     with transaction.atomic():
-        User.objects.lock(user_id)
-        live = Session.objects.filter(user_id=user_id).live(now).exclude(pk=keep)
-        sessions = list(live.filter(pk=only) if only else live)
-        end(sessions, now=now, reason=reason)
-    return len(sessions)
+        user = User.objects.lock(user_id)
+        return user.end_sessions(now=now, reason=reason, only=only)
 
 
-def logout(token: LogoutToken, *, now: datetime) -> int:
-    """End the session that any of its refresh tokens names; how many were live."""
-    try:
-        return end_all(
-            token.user_id, now=now, reason=EndReason.LOGOUT, only=token.session_id
-        )
-    except User.DoesNotExist:
-        return 0
+def logout(token: LogoutToken, *, now: datetime) -> None:
+    """End the session that any of its refresh tokens names, if it still lives."""
+    with suppress(User.DoesNotExist):
+        end(token.user_id, now=now, reason=EndReason.LOGOUT, only=token.session_id)
 
 
-def set_standing(
-    user: User, *, now: datetime, role: str | None = None, is_active: bool | None = None
-) -> None:
-    """Change role or activity and end every session: its tokens tell the old standing."""
-    with transaction.atomic():
-        user.role = role or user.role
-        user.is_active = user.is_active if is_active is None else is_active
-        end_all(user.pk, now=now, reason=EndReason.STANDING)
-        user.save(update_fields=["role", "is_active", "updated_at"])
-
-
-def replace_password(
-    user: User, new_password: str, *, keep: UUID | None, now: datetime
-) -> None:
+def replace_password(user: User, new_password: str, *, keep: UUID | None) -> None:
     """Store a new password and end every session but `keep`.
 
     Raises Refused when the password changed since `user` was read: what was proved
@@ -155,5 +116,4 @@ def replace_password(
     with transaction.atomic():
         if User.objects.lock(user.pk).password != proved:
             raise Refused
-        user.save(update_fields=["password", "updated_at"])
-        end_all(user.pk, now=now, reason=EndReason.PASSWORD, keep=keep)
+        user.save(update_fields=["password", "updated_at"], keep_session=keep)

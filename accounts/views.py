@@ -21,7 +21,7 @@ from accounts import audit, passwords, personal_data, sessions, throttles
 from accounts import serializers as s
 from accounts.addresses import client_address
 from accounts.authentication import NoAuthentication
-from accounts.models import Session, User
+from accounts.models import EndReason, Session, User
 from accounts.strict import StrictView
 from accounts.tokens import AccessToken, LogoutToken, RefreshToken
 
@@ -170,9 +170,7 @@ class LogoutAllView(AccountView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """End every session of the caller, this one included."""
-        sessions.end_all(
-            request.user.pk, now=timezone.now(), reason=sessions.EndReason.LOGOUT
-        )
+        sessions.end(request.user.pk, now=timezone.now(), reason=EndReason.LOGOUT)
         record(request, "logout_all")
         return Response(status=204)
 
@@ -195,12 +193,8 @@ class SessionView(AccountView):
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the caller."""
         get_object_or_404(request.user.sessions, pk=pk)
-        sessions.end_all(
-            request.user.pk,
-            now=timezone.now(),
-            reason=sessions.EndReason.REVOKED,
-            only=pk,
-        )
+        caller = request.user.pk
+        sessions.end(caller, now=timezone.now(), reason=EndReason.REVOKED, only=pk)
         record(request, "session_ended", ended=pk)
         return Response(status=204)
 
@@ -247,10 +241,7 @@ class PasswordChangeView(PasswordView):
         prove_password(request, data["currentPassword"])
         try:
             sessions.replace_password(
-                request.user,
-                data["newPassword"],
-                keep=request.auth.pk,
-                now=timezone.now(),
+                request.user, data["newPassword"], keep=request.auth.pk
             )
         except sessions.Refused as error:
             raise AuthenticationFailed("Invalid credentials") from error
@@ -274,7 +265,7 @@ class PasswordResetView(PublicView, PasswordView):
         """Set a new password with a mailed token and end every session."""
         try:
             data = self.input(s.ResetSerializer)
-            passwords.reset(data["user"], data["newPassword"], now=timezone.now())
+            passwords.reset(data["user"], data["newPassword"])
         except sessions.Refused as error:
             raise AuthenticationFailed(
                 "The reset token is invalid or spent."

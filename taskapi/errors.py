@@ -17,6 +17,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from accounts.models import User
 from taskapi import logs
 from tasks.idempotency import KeyInUse, KeyReused
 from tasks.models import Task
@@ -43,6 +44,7 @@ CODES = {
 }
 # Domain exception -> status and sentence.
 MEANINGS: dict[type[Exception], tuple[int, str]] = {
+    User.DoesNotExist: (401, "This account is gone."),
     Task.DoesNotExist: (404, "Task not found."),
     Task.Forbidden: (403, "This task belongs to somebody else."),
     Stale: (412, "The task has changed; error.current is what it is now."),

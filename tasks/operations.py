@@ -161,7 +161,8 @@ class Batch:
     def write(self) -> None:
         if self.created:
             Task.objects.bulk_create(self.created)
-        update(list(self.changed.values()))
+        if self.changed:
+            update(list(self.changed.values()))
         if self.changes:
             Change.objects.bulk_create(self.changes)
 
@@ -170,15 +171,19 @@ WRITTEN = (*Change.FIELDS, "version", "revision", "updated_at")
 
 
 def update(tasks: list[Task]) -> None:
-    """Write the tasks' fields in one statement; the owner's row is held, so what was
-    read is what is there.
+    """Write the tasks' fields in one statement.
+
+    The owner's row is held, so what was read is what is there; only housekeeping may
+    have taken old trash meanwhile.
     """
     if len(tasks) == 1:
         [task] = tasks
         values = {name: getattr(task, name) for name in WRITTEN}
-        Task.objects.filter(pk=task.pk).update(**values)
-    elif tasks:
-        Task.objects.bulk_update(tasks, WRITTEN)
+        written = Task.objects.filter(pk=task.pk).update(**values)
+    else:
+        written = Task.objects.bulk_update(tasks, WRITTEN)
+    if written != len(tasks):
+        raise Task.DoesNotExist
 
 
 def destroy(task_id: UUID, expects: Precondition, author: Author) -> None:

@@ -1,0 +1,193 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import audit, limits
+from accounts.addresses import client_address, network
+from accounts.models import EndReason, Session, User
+from accounts.throttles import account_key
+
+admin.site.site_header = admin.site.site_title = "Task API"
+admin.site.unregister(Group)  # an administrator may do everything; nobody else signs in
+
+
+class LimitedLoginForm(AdminAuthenticationForm):
+    """The API's own limits: the admin is no way around them."""
+
+    def clean(self) -> dict[str, Any]:
+        address = network(client_address(self.request))
+        account = account_key(self.cleaned_data.get("username", ""))
+        usages = [limits.hit("auth", address), limits.hit("login", account)]
+        if any(usage.is_over for usage in usages):
+            audit.record("limit_hit", self.request, limit="admin")
+            raise forms.ValidationError("Too many attempts; try again later.")
+        return super().clean()
+
+
+admin.site.login_form = LimitedLoginForm
+
+
+class UserCreationForm(AdminUserCreationForm):
+    class Meta(AdminUserCreationForm.Meta):
+        model = User
+        fields = ("email", "name")
+        field_classes = {}
+
+
+class SessionInline(admin.TabularInline):
+    model = Session
+    fields = readonly_fields = (
+        "user_agent",
+        "address",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "ended_at",
+        "end_reason",
+    )
+    ordering = ("-last_used_at",)
+    max_num = extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        return super().get_queryset(request).live(timezone.now())
+
+
+@admin.action(description="End every session of the chosen users")
+def end_sessions(
+    model_admin: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
+) -> None:
+    from accounts.sessions import end
+
+    ended = sum(
+        end(user.pk, now=timezone.now(), reason=EndReason.REVOKED) for user in users
+    )
+    model_admin.message_user(request, f"Ended {ended} session(s).")
+
+
+@admin.action(description="Deactivate the chosen users")
+def deactivate(
+    model_admin: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
+) -> None:
+    for user in users:
+        user.is_active = False
+        user.save(update_fields=["is_active", "updated_at"])
+        audit.record("deactivate", request, user_id=user.pk, by=request.user.pk)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    add_form = UserCreationForm
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        ("Standing", {"fields": ("role", "is_active")}),
+        ("Record", {"fields": ("id", "created_at", "updated_at")}),
+    )
+    add_fieldsets = (
+        (
+            None,
+            {
+                "classes": ("wide",),
+                "fields": (
+                    "email",
+                    "name",
+                    "usable_password",
+                    "password1",
+                    "password2",
+                ),
+            },
+        ),
+    )
+    list_display = ("email", "name", "role", "is_active", "created_at")
+    list_filter = ("role", "is_active", "created_at")
+    search_fields = ("email", "name")
+    ordering = ("-created_at", "-id")
+    filter_horizontal = ()
+    readonly_fields = ("id", "created_at", "updated_at")
+    show_full_result_count = False
+    inlines = (SessionInline,)
+    actions = (end_sessions, deactivate)
+
+    def save_model(
+        self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool
+    ) -> None:
+        if not change:
+            obj.save()
+            return
+        # Only what the form changed: the rest may have moved since it was opened.
+        obj.save(update_fields=[*form.changed_data, "updated_at"])
+        audit.record(
+            "user_change",
+            request,
+            user_id=obj.pk,
+            by=request.user.pk,
+            fields=form.changed_data,
+        )
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        from accounts import personal_data
+
+        personal_data.erase(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self.delete_model(request, user)
+
+
+@admin.action(description="End the chosen sessions")
+def end_chosen(
+    model_admin: admin.ModelAdmin, request: HttpRequest, chosen: QuerySet[Session]
+) -> None:
+    from accounts.sessions import end
+
+    for session in chosen:
+        who = {"reason": EndReason.REVOKED, "only": session.pk}
+        end(session.user_id, now=timezone.now(), **who)
+        audit.record(
+            "session_ended", request, user_id=session.user_id, ended=session.pk
+        )
+
+
+@admin.register(Session)
+class SessionAdmin(admin.ModelAdmin):
+    list_display = (
+        "user",
+        "user_agent",
+        "address",
+        "created_at",
+        "last_used_at",
+        "ended_at",
+    )
+    list_filter = ("end_reason", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("user__email", "address")
+    ordering = ("-created_at",)
+    show_full_result_count = False
+    actions = (end_chosen,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Session | None = None
+    ) -> bool:
+        return False
+
+    def has_view_permission(
+        self, request: HttpRequest, obj: Session | None = None
+    ) -> bool:
+        return request.user.is_staff
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Session | None = None
+    ) -> bool:
+        return False

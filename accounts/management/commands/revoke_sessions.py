@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from accounts import audit, sessions
+from accounts.management import user_named
+from accounts.models import EndReason
+
+
+class Command(BaseCommand):
+    help = "End every session of a user: refresh and access tokens die at once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("email")
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        user = user_named(options["email"])
+        ended = sessions.end(user.pk, now=timezone.now(), reason=EndReason.REVOKED)
+        audit.record("sessions_revoked", user_id=user.pk, ended=ended)
+        return f"{user.email}: ended {ended} session(s)."

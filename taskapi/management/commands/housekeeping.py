@@ -1,0 +1,69 @@
+"""Removes what has expired, in batches small enough to run while the API serves."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session as AdminSession
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import (
+    BlacklistedToken,
+    OutstandingToken,
+)
+
+from accounts.models import Session
+from tasks.models import Change, StoredAnswer, Task
+
+BATCH = 2000
+
+# Rows that refer to those that go, and by which field; deleted in the same batch.
+DEPENDENTS = {
+    OutstandingToken: (BlacklistedToken, "token_id"),
+    Task: (Change, "task_id"),
+}
+
+
+class Command(BaseCommand):
+    help = "Prune expired sessions, spent tokens, idempotency keys and old trash."
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        now = timezone.now()
+        answered = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+        expired: dict[str, QuerySet[Any]] = {
+            "sessions": Session.objects.filter(expires_at__lt=now),
+            "admin sessions": AdminSession.objects.filter(expire_date__lt=now),
+            "tokens": OutstandingToken.objects.filter(expires_at__lt=now),
+            "idempotency keys": StoredAnswer.objects.filter(created_at__lt=answered),
+            "trashed tasks": Task.objects.expired(now),
+        }
+        counts = [f"{prune(rows)} {name}" for name, rows in expired.items()]
+        return f"Removed {', '.join(counts)}."
+
+
+def prune(expired: QuerySet[Any]) -> int:
+    """Delete the rows a batch at a time and return how many went."""
+    total = 0
+    while count := prune_batch(expired):
+        total += count
+    return total
+
+
+def prune_batch(expired: QuerySet[Any]) -> int:
+    with transaction.atomic():
+        # Locked first: a task that is restored meanwhile keeps its history.
+        rows = expired.select_for_update().order_by("pk")
+        pks = list(rows.values_list("pk", flat=True)[:BATCH])
+        if dependent := DEPENDENTS.get(expired.model):
+            delete(dependent[0], dependent[1], pks)
+        delete(expired.model, "pk", pks)
+    return len(pks)
+
+
+def delete(model: Any, field: str, values: Sequence[Any]) -> None:
+    # Not .delete(): it would load every row to look for what refers to it.
+    rows = model._default_manager.filter(**{f"{field}__in": values})
+    rows._raw_delete(using="default")

@@ -1,0 +1,35 @@
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from tasks.models import Priority, Status
+from tasks.operations import Author, Create, perform
+
+EMAIL = "demo@example.com"
+
+
+class Command(BaseCommand):
+    help = "Make an administrator with a random password and a few tasks, to try out."
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        password = secrets.token_urlsafe(12)
+        users = get_user_model()._default_manager
+        user = users.create_superuser(EMAIL, password, name="Demo")
+        author = Author(user.pk, user.pk, "demo", timezone.now())
+        perform([Create(values) for values in tasks(author)], author)
+        return f"{EMAIL} {password}"
+
+
+def tasks(author: Author) -> list[dict[str, Any]]:
+    day = timedelta(days=1)
+    return [
+        {"title": "Try the API", "status": Status.DONE, "priority": Priority.HIGH},
+        {"title": "Open the admin", "status": Status.IN_PROGRESS},
+        {"title": "Read the docs", "due_at": author.now + day},
+        {"title": "Point it at PostgreSQL and Redis", "priority": Priority.LOW},
+        {"title": "Answer the mail", "due_at": author.now - day},
+    ]
