@@ -87,7 +87,11 @@ def tokens(session: Session) -> dict[str, Any]:
 class RegisterView(PublicView):
     throttle_classes = [throttles.AddressThrottle]
 
-    @extend_schema(request=s.RegisterSerializer, responses={201: s.TokensSerializer})
+    @extend_schema(
+        operation_id="register",
+        request=s.RegisterSerializer,
+        responses={201: s.TokensSerializer, 409: None},
+    )
     def post(self, request: Request) -> Response:
         """Make an account and sign in."""
         data = self.input(s.RegisterSerializer)
@@ -104,7 +108,11 @@ class RegisterView(PublicView):
 class LoginView(PublicView):
     throttle_classes = [throttles.AddressThrottle, throttles.AccountThrottle]
 
-    @extend_schema(request=s.LoginSerializer, responses=s.TokensSerializer)
+    @extend_schema(
+        operation_id="login",
+        request=s.LoginSerializer,
+        responses={200: s.TokensSerializer, 401: None},
+    )
     def post(self, request: Request) -> Response:
         """Sign in with e-mail and password."""
         data = self.input(s.LoginSerializer)
@@ -129,7 +137,11 @@ class LoginView(PublicView):
 class RefreshView(PublicView):
     throttle_classes = []  # counted per session, once the token has told which
 
-    @extend_schema(request=s.RefreshTokenSerializer, responses=s.TokensSerializer)
+    @extend_schema(
+        operation_id="refresh",
+        request=s.RefreshTokenSerializer,
+        responses={200: s.TokensSerializer, 401: None},
+    )
     def post(self, request: Request) -> Response:
         """Trade a refresh token for its one successor."""
         token = self.token(self.input(s.RefreshTokenSerializer)["refreshToken"])
@@ -153,7 +165,11 @@ class RefreshView(PublicView):
 
 
 class LogoutView(PublicView):
-    @extend_schema(request=s.RefreshTokenSerializer, responses={204: None})
+    @extend_schema(
+        operation_id="logout",
+        request=s.RefreshTokenSerializer,
+        responses={204: None, 401: None},
+    )
     def post(self, request: Request) -> Response:
         """End the session of a refresh token: spent, expired or good, it names it."""
         try:
@@ -167,7 +183,7 @@ class LogoutView(PublicView):
 
 
 class LogoutAllView(AccountView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """End every session of the caller, this one included."""
         sessions.end(request.user.pk, now=timezone.now(), reason=EndReason.LOGOUT)
@@ -176,7 +192,7 @@ class LogoutAllView(AccountView):
 
 
 class SessionListView(AccountView):
-    @extend_schema(responses=s.SessionListSerializer)
+    @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
     def get(self, request: Request) -> Response:
         """The caller's live sessions, the last used first."""
         live = request.user.sessions.live(timezone.now()).order_by(
@@ -189,7 +205,7 @@ class SessionListView(AccountView):
 
 
 class SessionView(AccountView):
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="endSession", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the caller."""
         get_object_or_404(request.user.sessions, pk=pk)
@@ -200,12 +216,14 @@ class SessionView(AccountView):
 
 
 class MeView(AccountView):
-    @extend_schema(responses=s.UserSerializer)
+    @extend_schema(operation_id="getMe", responses=s.UserSerializer)
     def get(self, request: Request) -> Response:
         """The caller."""
         return Response(s.UserSerializer(request.user).data)
 
-    @extend_schema(request=s.ProfileSerializer, responses=s.UserSerializer)
+    @extend_schema(
+        operation_id="updateMe", request=s.ProfileSerializer, responses=s.UserSerializer
+    )
     def patch(self, request: Request) -> Response:
         """Change the caller's name."""
         data = self.input(s.ProfileSerializer)
@@ -213,7 +231,7 @@ class MeView(AccountView):
 
 
 class ExportView(AccountView):
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="exportMe", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> StreamingHttpResponse:
         """Everything held about the caller, streamed as one JSON object."""
         record(request, "export")
@@ -224,7 +242,9 @@ class ExportView(AccountView):
 
 
 class EraseView(PasswordView):
-    @extend_schema(request=s.EraseSerializer, responses={204: None})
+    @extend_schema(
+        operation_id="eraseMe", request=s.EraseSerializer, responses={204: None}
+    )
     def post(self, request: Request) -> Response:
         """Erase the caller's account and everything it owns, for good."""
         prove_password(request, self.input(s.EraseSerializer)["password"])
@@ -234,7 +254,11 @@ class EraseView(PasswordView):
 
 
 class PasswordChangeView(PasswordView):
-    @extend_schema(request=s.PasswordChangeSerializer, responses={204: None})
+    @extend_schema(
+        operation_id="changePassword",
+        request=s.PasswordChangeSerializer,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         """Change the password and end every other session."""
         data = self.input(s.PasswordChangeSerializer)
@@ -250,7 +274,11 @@ class PasswordChangeView(PasswordView):
 
 
 class PasswordForgotView(PublicView, PasswordView):
-    @extend_schema(request=s.ForgotSerializer, responses={202: None})
+    @extend_schema(
+        operation_id="forgotPassword",
+        request=s.ForgotSerializer,
+        responses={202: None},
+    )
     def post(self, request: Request) -> Response:
         """Mail a reset token, if the account exists; the answer never tells."""
         email = self.input(s.ForgotSerializer)["email"]
@@ -260,7 +288,11 @@ class PasswordForgotView(PublicView, PasswordView):
 
 
 class PasswordResetView(PublicView, PasswordView):
-    @extend_schema(request=s.ResetSerializer, responses={204: None})
+    @extend_schema(
+        operation_id="resetPassword",
+        request=s.ResetSerializer,
+        responses={204: None, 401: None},
+    )
     def post(self, request: Request) -> Response:
         """Set a new password with a mailed token and end every session."""
         try:

@@ -256,19 +256,25 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
-    "DESCRIPTION": "Task management in which no write is lost, doubled or silently changed.",
+    "DESCRIPTION": "Tasks of which no write is lost, doubled or silently changed.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "taskapi.schema.add_error",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "COMPONENT_NO_READ_ONLY_REQUIRED": False,
     "ENUM_NAME_OVERRIDES": {
         "Role": "accounts.models.Role",
         "Status": "tasks.models.Status",
+        "Priority": [(name, name) for name in ("LOW", "MEDIUM", "HIGH", "URGENT")],
+        "BatchOp": [(name, name) for name in ("create", "update", "delete")],
     },
 }
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -20,6 +20,18 @@ from tasks.filters import TaskFilter
 from tasks.idempotency import once
 from tasks.models import Change, Task, TaskQuerySet
 from tasks.preconditions import Precondition, is_unchanged, tags
+
+
+def header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
+    where = OpenApiParameter.HEADER
+    return OpenApiParameter(
+        name, str, where, description=description, required=required
+    )
+
+
+IF_MATCH = header("If-Match", "Only if the task still has one of these tags.")
+IF_NONE_MATCH = header("If-None-Match", "304 if it still has one of these tags.")
+KEY = header("Idempotency-Key", "Sent again, the same answer is given again.")
 
 
 class PreconditionRequired(APIException):
@@ -79,6 +91,11 @@ class TaskViewSet(TaskView):
     def get_queryset(self) -> TaskQuerySet:
         return Task.objects.owned_by(self.request.user.pk).live()
 
+    @extend_schema(
+        operation_id="listTasks",
+        parameters=[IF_NONE_MATCH],
+        responses={200: s.TaskSerializer(many=True), 304: None},
+    )
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
         return cache.answer(request, self.render)
@@ -87,7 +104,12 @@ class TaskViewSet(TaskView):
         data = self.page(self.filter_queryset(self.get_queryset()))
         return JSONRenderer().render(data).decode()
 
-    @extend_schema(request=s.TaskInput, responses={201: s.TaskSerializer})
+    @extend_schema(
+        operation_id="createTask",
+        parameters=[KEY],
+        request=s.TaskInput,
+        responses={201: s.TaskSerializer, 409: None, 422: None},
+    )
     def create(self, request: Request) -> HttpResponse:
         """Make a task."""
         return once(request, self.create_once)
@@ -98,6 +120,11 @@ class TaskViewSet(TaskView):
         response["Location"] = f"/api/tasks/{task.pk}"
         return response
 
+    @extend_schema(
+        operation_id="getTask",
+        parameters=[IF_NONE_MATCH],
+        responses={200: s.TaskSerializer, 304: None},
+    )
     def retrieve(self, request: Request, id: UUID) -> Response:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
         task = Task.objects.live().get(pk=id).readable_by(request.user.pk)
@@ -106,12 +133,22 @@ class TaskViewSet(TaskView):
             response.status_code, response.data = 304, None
         return response
 
-    @extend_schema(request=s.TaskPatch)
+    @extend_schema(
+        operation_id="updateTask",
+        parameters=[IF_MATCH],
+        request=s.TaskPatch,
+        responses={200: s.TaskSerializer, 412: None},
+    )
     def partial_update(self, request: Request, id: UUID) -> Response:
         """Set the fields that are sent, and no others."""
         return self.update_with(self.valid(s.TaskPatch), id)
 
-    @extend_schema(request=s.TaskReplacement)
+    @extend_schema(
+        operation_id="replaceTask",
+        parameters=[header("If-Match", "The tag of what is replaced.", required=True)],
+        request=s.TaskReplacement,
+        responses={200: s.TaskSerializer, 412: None, 428: None},
+    )
     def update(self, request: Request, id: UUID) -> Response:
         """Replace a task; only with If-Match."""
         if "If-Match" not in request.headers:
@@ -122,18 +159,40 @@ class TaskViewSet(TaskView):
         expects = self.expected(values.pop("version", None))
         return task_response(self.perform(operations.Update(values, id, expects)))
 
+    @extend_schema(
+        operation_id="deleteTask",
+        parameters=[IF_MATCH],
+        responses={204: None, 412: None},
+    )
     def destroy(self, request: Request, id: UUID) -> Response:
         """Move a task to the trash."""
         self.perform(operations.Delete(id=id, expects=self.expected()))
         return Response(status=204)
 
-    @extend_schema(request=None)
+    @extend_schema(
+        operation_id="restoreTask",
+        parameters=[IF_MATCH, KEY],
+        request=None,
+        responses={200: s.TaskSerializer, 409: None, 412: None, 422: None},
+    )
     def restore(self, request: Request, id: UUID) -> HttpResponse:
         """Take a task back out of the trash."""
         restore = operations.Restore(id=id, expects=self.expected())
         return once(request, lambda: task_response(self.perform(restore)))
 
-    @extend_schema(request=BatchSerializer, responses=BatchResultSerializer)
+    @extend_schema(
+        operation_id="batchTasks",
+        parameters=[KEY],
+        request=BatchSerializer,
+        responses={
+            200: BatchResultSerializer,
+            403: None,
+            404: None,
+            409: None,
+            412: None,
+            422: None,
+        },
+    )
     def batch(self, request: Request) -> HttpResponse:
         """Do up to 100 operations, all or none."""
         return once(request, self.batch_once)
@@ -148,7 +207,7 @@ class TaskViewSet(TaskView):
         ]
         return Response(BatchResultSerializer({"results": results}).data)
 
-    @extend_schema(responses=s.StatsSerializer)
+    @extend_schema(operation_id="getTaskStats", responses=s.StatsSerializer)
     def stats(self, request: Request) -> Response:
         """Count the caller's tasks."""
         return Response(
@@ -162,6 +221,9 @@ class HistoryViewSet(TaskView):
     queryset = Change.objects.none()
     serializer_class = s.ChangeSerializer
 
+    @extend_schema(
+        operation_id="listTaskHistory", responses=s.ChangeSerializer(many=True)
+    )
     def history(self, request: Request, id: UUID) -> Response:
         """List the changes of a task, the last one first."""
         task = Task.objects.get(pk=id).readable_by(request.user.pk)
@@ -177,10 +239,16 @@ class TrashViewSet(TaskView):
         trash = Task.objects.owned_by(self.request.user.pk).trashed()
         return trash.order_by("-deleted_at", "-id")
 
+    @extend_schema(operation_id="listTrash")
     def list(self, request: Request) -> Response:
         """List the trash, the last deleted first."""
         return Response(self.page(self.get_queryset()))
 
+    @extend_schema(
+        operation_id="destroyTask",
+        parameters=[IF_MATCH],
+        responses={204: None, 412: None},
+    )
     def destroy(self, request: Request, id: UUID) -> Response:
         """Remove a trashed task and its history for good."""
         operations.destroy(id, self.expected(), self.author())
