@@ -1,5 +1,6 @@
-"""How gunicorn runs the API, under `manage.py serve` and by itself; read once at start."""
+"""How gunicorn runs the API, by itself and under `manage.py serve`."""
 
+import logging
 import os
 import socket
 import struct
@@ -41,16 +42,24 @@ keepalive = 5
 # It would be a file in the home folder, which a container may not have.
 control_socket_disable = True
 
+
+def is_news(record: logging.LogRecord) -> bool:
+    """A stalled client cut off below is everyday business, not an error."""
+    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
+
+
 accesslog = None  # the application logs each request itself
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
+    "filters": {"is_news": {"()": lambda: is_news}},
     "handlers": {
         "stdout": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": "json",
+            "filters": ["is_news"],
         }
     },
     "root": {"handlers": ["stdout"], "level": "INFO"},

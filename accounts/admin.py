@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -23,11 +23,12 @@ class LimitedLoginForm(AdminAuthenticationForm):
     """The API's own limits: the admin is no way around them."""
 
     def clean(self) -> dict[str, Any]:
-        address = network(client_address(self.request))
+        request = cast(HttpRequest, self.request)
+        address = network(client_address(request))
         account = account_key(self.cleaned_data.get("username", ""))
         usages = [limits.hit("auth", address), limits.hit("login", account)]
         if any(usage.is_over for usage in usages):
-            audit.record("limit_hit", self.request, limit="admin")
+            audit.record("limit_hit", request, limit="admin")
             raise forms.ValidationError("Too many attempts; try again later.")
         return super().clean()
 
@@ -59,7 +60,7 @@ class SessionInline(admin.TabularInline):
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        return super().get_queryset(request).live(timezone.now())
+        return Session.objects.live(timezone.now())
 
 
 @admin.action(description="End every session of the chosen users")
@@ -150,8 +151,8 @@ def end_chosen(
     from accounts.sessions import end
 
     for session in chosen:
-        who = {"reason": EndReason.REVOKED, "only": session.pk}
-        end(session.user_id, now=timezone.now(), **who)
+        now = timezone.now()
+        end(session.user_id, now=now, reason=EndReason.REVOKED, only=session.pk)
         audit.record(
             "session_ended", request, user_id=session.user_id, ended=session.pk
         )

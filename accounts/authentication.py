@@ -1,5 +1,3 @@
-from typing import Any
-
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
@@ -24,12 +22,13 @@ class SessionTokenAuthentication(BaseAuthentication):
             return None
         session = self.live_session(raw.strip())
         session.touch(timezone.now())
-        request._request.user_id = session.user_id  # for the request's log line
+        # For the request's log line.
+        request._request.user_id = session.user_id  # type: ignore[attr-defined]
         return session.user, session
 
     def live_session(self, raw: bytes) -> Session:
         try:
-            token: Any = AccessToken(raw)
+            token = AccessToken.read(raw)
             session = Session.objects.select_related("user").get(pk=token.session_id)
         except (TokenError, Session.DoesNotExist) as error:
             raise InvalidToken from error

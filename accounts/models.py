@@ -105,8 +105,8 @@ class User(AbstractBaseUser):
         return self.email
 
     @classmethod
-    def from_db(cls, *args: Any) -> Self:
-        user = super().from_db(*args)
+    def from_db(cls, *args: Any, **options: Any) -> Self:
+        user = super().from_db(*args, **options)
         user.known_standing = user.standing
         return user
 
@@ -136,7 +136,7 @@ class User(AbstractBaseUser):
 
     def reason_to_end_sessions(self) -> EndReason | None:
         # Django sets `_password` for a new password, not for a stronger hash of the old.
-        if self._password is not None:
+        if getattr(self, "_password", None) is not None:
             return EndReason.PASSWORD
         known = getattr(self, "known_standing", self.standing)
         return EndReason.STANDING if known != self.standing else None
@@ -153,7 +153,8 @@ class User(AbstractBaseUser):
 
         The caller holds the user's row.
         """
-        live = self.sessions.live(now).exclude(pk=keep)
+        live = self.sessions.live(now)
+        live = live.exclude(pk=keep) if keep else live
         ending = list(live.filter(pk=only) if only else live)
         ended = Session.objects.filter(pk__in=[session.pk for session in ending])
         ended.update(ended_at=now, end_reason=reason)
@@ -187,8 +188,8 @@ class User(AbstractBaseUser):
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password and normalise(raw_password))
 
-    def check_password(self, raw_password: str) -> bool:
-        return super().check_password(normalise(raw_password))
+    def check_password(self, raw_password: str | None) -> bool:
+        return super().check_password(raw_password and normalise(raw_password))
 
 
 def normalise(password: str) -> str:

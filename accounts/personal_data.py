@@ -33,7 +33,7 @@ def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
 
 
 def erase_owned(user: User) -> None:
-    user.delete()
+    User.objects.filter(pk=user.pk).delete()
 
 
 def stream(user: User) -> Iterator[str]:

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
@@ -113,7 +113,7 @@ class PasswordChangeSerializer(NewPasswordSerializer):
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        return self.context["request"].user
+        return cast(User, self.context["request"].user)
 
 
 class ForgotSerializer(StrictSerializer):
@@ -125,8 +125,8 @@ class ResetSerializer(NewPasswordSerializer):
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        attrs["user"] = passwords.user_of_reset_token(attrs["token"])
-        return attrs["user"]
+        user = attrs["user"] = passwords.user_of_reset_token(attrs["token"])
+        return user
 
 
 class EraseSerializer(StrictSerializer):
@@ -155,7 +155,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         read_only_fields = fields
 
     def get_current(self, session: Session) -> bool:
-        return session == self.context["request"].auth
+        return bool(session == self.context["request"].auth)
 
 
 class SessionListSerializer(serializers.Serializer[Any]):

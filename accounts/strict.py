@@ -50,7 +50,10 @@ def refuse_unknown(unknown: set[str], accepted: list[str], kind: str) -> None:
         hint = f"Unknown {kind}. Accepted: {', '.join(accepted) or 'none'}."
         raise ValidationError(
             {
-                name: [serializers.ErrorDetail(hint, "unknown")]
+                # A lone surrogate could not be answered in UTF-8.
+                name.encode(errors="backslashreplace").decode(): [
+                    serializers.ErrorDetail(hint, "unknown")
+                ]
                 for name in sorted(unknown)
             }
         )
@@ -76,5 +79,5 @@ class StrictView(APIView):
         """What this request's query may hold."""
         return list(self.query_parameters)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})

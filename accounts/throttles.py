@@ -1,7 +1,7 @@
 """The limits as DRF throttles: who is counted, against which limit."""
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
@@ -86,11 +86,14 @@ class AccountThrottle(WindowThrottle):
     def identity(self, request: Request) -> str | None:
         data = request.data
         email = data.get("email") if isinstance(data, dict) else None
-        return account_key(email) if isinstance(email, str) else None
+        # Nothing is validated yet; NUL and lone surrogates would break the query below.
+        if not isinstance(email, str) or not email.isprintable():
+            return None
+        return account_key(email)
 
     def is_exempt(self, request: Request) -> bool:
         address = client_address(request._request)
-        email = request.data["email"].lower()
+        email = cast(dict[str, str], request.data)["email"].lower()
         known = Session.objects.filter(user__email__lower=email, address=address)
         return known.exists()
 

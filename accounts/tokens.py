@@ -6,7 +6,7 @@ RFC 7519 claims, HS256 only. Nothing here touches the database or HTTP.
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Self, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -63,6 +63,11 @@ class SessionToken(Token):
             raise TokenError("Token names no session") from error
 
     @classmethod
+    def read(cls, raw: str | bytes) -> Self:
+        """The verified token; TokenError if it is not ours, not of this kind or old."""
+        return cls(cast(Any, raw))
+
+    @classmethod
     def signed(cls, session: Session, claims: Mapping[str, Any]) -> str:
         token = cls()
         owner = {"sub": str(session.user_id), "sid": str(session.pk)}
@@ -74,7 +79,7 @@ class AccessToken(SessionToken):
     """Good for minutes, for one session, for the role its user has."""
 
     token_type = "access"
-    lifetime = settings.SIMPLE_JWT["ACCESS_TOKEN_LIFETIME"]
+    lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
 
     def verify(self) -> None:
         super().verify()
@@ -90,7 +95,7 @@ class RefreshToken(SessionToken):
     """Good for one refresh; a session and generation always give the same bytes."""
 
     token_type = "refresh"
-    lifetime = settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    lifetime = timedelta(days=settings.REFRESH_TOKEN_DAYS)
 
     @classmethod
     def for_session(cls, session: Session) -> str:

@@ -1,7 +1,7 @@
 """`/api/auth`: thin; what may be done is decided in models, sessions and passwords."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -33,7 +33,21 @@ class EmailTaken(APIException):
 
 
 class AccountView(StrictView):
-    """A view with one input serializer."""
+    """What the calls of `/api/auth` share."""
+
+    @property
+    def caller(self) -> User:
+        return cast(User, self.request.user)
+
+    def record(self, event: str, **facts: Any) -> None:
+        """An audit event of the signed-in caller."""
+        who = {"user_id": self.caller.pk, "session_id": self.request.auth.pk}
+        audit.record(event, self.request._request, **who, **facts)
+
+    def prove_password(self, password: str) -> None:
+        if not self.caller.check_password(password):
+            self.record("password_wrong")
+            raise AuthenticationFailed("Invalid credentials")
 
     def input(self, serializer: type[BaseSerializer[Any]]) -> Any:
         instance = serializer(data=self.request.data, context={"request": self.request})
@@ -53,18 +67,6 @@ class PasswordView(AccountView):
 
 
 REFUSED = "The refresh token is invalid, expired or revoked."
-
-
-def record(request: Request, event: str, **facts: Any) -> None:
-    """An audit event of the signed-in caller."""
-    who = {"user_id": request.user.pk, "session_id": request.auth.pk}
-    audit.record(event, request._request, **who, **facts)
-
-
-def prove_password(request: Request, password: str) -> None:
-    if not request.user.check_password(password):
-        record(request, "password_wrong")
-        raise AuthenticationFailed("Invalid credentials")
 
 
 def start_session(request: Request, user: User) -> Session:
@@ -98,10 +100,12 @@ class RegisterView(PublicView):
         try:
             with transaction.atomic():
                 user = User.objects.create_user(**data)
+                session = start_session(request, user)
         except IntegrityError as error:
             raise EmailTaken from error
-        session = start_session(request, user)
-        audit.record("register", request, user_id=user.pk, session_id=session.pk)
+        audit.record(
+            "register", request._request, user_id=user.pk, session_id=session.pk
+        )
         return Response(tokens(session), status=201)
 
 
@@ -118,7 +122,7 @@ class LoginView(PublicView):
         data = self.input(s.LoginSerializer)
         session = self.sign_in(data["email"], data["password"])
         audit.record(
-            "login_ok", request, user_id=session.user_id, session_id=session.pk
+            "login_ok", request._request, user_id=session.user_id, session_id=session.pk
         )
         return Response(tokens(session))
 
@@ -130,7 +134,9 @@ class LoginView(PublicView):
                 break
             with suppress(sessions.Refused):
                 return start_session(self.request, user)
-        audit.record("login_failed", self.request, account=throttles.account_key(email))
+        audit.record(
+            "login_failed", self.request._request, account=throttles.account_key(email)
+        )
         raise AuthenticationFailed("Invalid credentials")
 
 
@@ -153,13 +159,13 @@ class RefreshView(PublicView):
                 "replay" if isinstance(error, sessions.Replayed) else "refresh_failed"
             )
             who = {"user_id": token.user_id, "session_id": token.session_id}
-            audit.record(event, request, **who)
+            audit.record(event, request._request, **who)
             raise AuthenticationFailed(REFUSED) from error
         return Response(tokens(session))
 
     def token(self, raw: str) -> RefreshToken:
         try:
-            return RefreshToken(raw)
+            return RefreshToken.read(raw)
         except TokenError as error:
             raise AuthenticationFailed(REFUSED) from error
 
@@ -173,12 +179,14 @@ class LogoutView(PublicView):
     def post(self, request: Request) -> Response:
         """End the session of a refresh token: spent, expired or good, it names it."""
         try:
-            token = LogoutToken(self.input(s.RefreshTokenSerializer)["refreshToken"])
+            token = LogoutToken.read(
+                self.input(s.RefreshTokenSerializer)["refreshToken"]
+            )
         except TokenError as error:
             raise AuthenticationFailed(REFUSED) from error
         sessions.logout(token, now=timezone.now())
         who = {"user_id": token.user_id, "session_id": token.session_id}
-        audit.record("logout", request, **who)
+        audit.record("logout", request._request, **who)
         return Response(status=204)
 
 
@@ -186,8 +194,8 @@ class LogoutAllView(AccountView):
     @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """End every session of the caller, this one included."""
-        sessions.end(request.user.pk, now=timezone.now(), reason=EndReason.LOGOUT)
-        record(request, "logout_all")
+        sessions.end(self.caller.pk, now=timezone.now(), reason=EndReason.LOGOUT)
+        self.record("logout_all")
         return Response(status=204)
 
 
@@ -195,9 +203,7 @@ class SessionListView(AccountView):
     @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
     def get(self, request: Request) -> Response:
         """The caller's live sessions, the last used first."""
-        live = request.user.sessions.live(timezone.now()).order_by(
-            "-last_used_at", "id"
-        )
+        live = self.caller.sessions.live(timezone.now()).order_by("-last_used_at", "id")
         context = {"request": request}
         return Response(
             {"items": s.SessionSerializer(live, many=True, context=context).data}
@@ -208,10 +214,10 @@ class SessionView(AccountView):
     @extend_schema(operation_id="endSession", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the caller."""
-        get_object_or_404(request.user.sessions, pk=pk)
-        caller = request.user.pk
+        get_object_or_404(self.caller.sessions, pk=pk)
+        caller = self.caller.pk
         sessions.end(caller, now=timezone.now(), reason=EndReason.REVOKED, only=pk)
-        record(request, "session_ended", ended=pk)
+        self.record("session_ended", ended=pk)
         return Response(status=204)
 
 
@@ -219,7 +225,7 @@ class MeView(AccountView):
     @extend_schema(operation_id="getMe", responses=s.UserSerializer)
     def get(self, request: Request) -> Response:
         """The caller."""
-        return Response(s.UserSerializer(request.user).data)
+        return Response(s.UserSerializer(self.caller).data)
 
     @extend_schema(
         operation_id="updateMe", request=s.ProfileSerializer, responses=s.UserSerializer
@@ -227,15 +233,15 @@ class MeView(AccountView):
     def patch(self, request: Request) -> Response:
         """Change the caller's name."""
         data = self.input(s.ProfileSerializer)
-        return Response(s.UserSerializer(request.user.rename(data.get("name"))).data)
+        return Response(s.UserSerializer(self.caller.rename(data.get("name"))).data)
 
 
 class ExportView(AccountView):
     @extend_schema(operation_id="exportMe", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request) -> StreamingHttpResponse:
         """Everything held about the caller, streamed as one JSON object."""
-        record(request, "export")
-        chunks = personal_data.stream(request.user)
+        self.record("export")
+        chunks = personal_data.stream(self.caller)
         response = StreamingHttpResponse(chunks, content_type="application/json")
         response["Content-Disposition"] = 'attachment; filename="export.json"'
         return response
@@ -247,9 +253,9 @@ class EraseView(PasswordView):
     )
     def post(self, request: Request) -> Response:
         """Erase the caller's account and everything it owns, for good."""
-        prove_password(request, self.input(s.EraseSerializer)["password"])
-        personal_data.erase(request.user)
-        record(request, "erase")
+        self.prove_password(self.input(s.EraseSerializer)["password"])
+        personal_data.erase(self.caller)
+        self.record("erase")
         return Response(status=204)
 
 
@@ -262,14 +268,14 @@ class PasswordChangeView(PasswordView):
     def post(self, request: Request) -> Response:
         """Change the password and end every other session."""
         data = self.input(s.PasswordChangeSerializer)
-        prove_password(request, data["currentPassword"])
+        self.prove_password(data["currentPassword"])
         try:
             sessions.replace_password(
-                request.user, data["newPassword"], keep=request.auth.pk
+                self.caller, data["newPassword"], keep=request.auth.pk
             )
         except sessions.Refused as error:
             raise AuthenticationFailed("Invalid credentials") from error
-        record(request, "password_change")
+        self.record("password_change")
         return Response(status=204)
 
 
@@ -283,7 +289,9 @@ class PasswordForgotView(PublicView, PasswordView):
         """Mail a reset token, if the account exists; the answer never tells."""
         email = self.input(s.ForgotSerializer)["email"]
         passwords.forgot(email)
-        audit.record("password_forgot", request, account=throttles.account_key(email))
+        audit.record(
+            "password_forgot", request._request, account=throttles.account_key(email)
+        )
         return Response(status=202)
 
 
@@ -302,5 +310,5 @@ class PasswordResetView(PublicView, PasswordView):
             raise AuthenticationFailed(
                 "The reset token is invalid or spent."
             ) from error
-        audit.record("password_reset", request, user_id=data["user"].pk)
+        audit.record("password_reset", request._request, user_id=data["user"].pk)
         return Response(status=204)

@@ -1,4 +1,4 @@
-"""The commands of `python3 -m taskapi`. Standard library only: nothing is installed yet."""
+"""The commands of `python3 -m taskapi`, before anything is installed."""
 
 import errno
 import os
@@ -31,7 +31,7 @@ usage: python3 -m taskapi COMMAND
   --version      print the version"""
 
 SECRETS = ("SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET")
-# Fit for trying it out on this machine, over plain HTTP; not for a real deployment.
+# Fit for trying it out on this machine over plain HTTP, and for nothing else.
 LOCAL = {"HTTPS": "false", "PASSWORD_BLOCKLIST": "false"}
 
 
@@ -114,8 +114,6 @@ def first_environment() -> str:
     ]
     if not os.environ.get("DATABASE_URL"):
         values |= LOCAL
-        lines.append(
-            "# HTTPS and PASSWORD_BLOCKLIST are for trying it out: remove them in production."
-        )
+        lines.append("# Remove HTTPS and PASSWORD_BLOCKLIST before deploying this.")
     lines += [f"{name}={value}" for name, value in values.items()]
     return "\n".join(lines) + "\n"

@@ -43,7 +43,7 @@ class BreakerRedis(redis.Redis):
         if not breaker.allows():
             raise ConnectionError("Redis did not answer a moment ago.")
         try:
-            answer = super().execute_command(*args, **options)
+            answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (ConnectionError, TimeoutError):
             breaker.trip()
             # Idle connections of a server that went away would each fail once more after its return.

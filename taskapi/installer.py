@@ -1,4 +1,4 @@
-"""Keeps `.venv` equal to the lock files. Standard library only: it runs before pip has."""
+"""Keeps `.venv` equal to the lock files, with the standard library alone."""
 
 import fcntl
 import hashlib
@@ -26,7 +26,7 @@ INCLUDED = {RUNTIME: [RUNTIME], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
 # One may undo the other: they pin the same packages, but change at different commits.
 TOUCHED = {RUNTIME: [RUNTIME, TEST], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
 FAILURES = {
-    r"DO NOT MATCH THE HASHES": "a package is not the one that {file} names; nothing installed",
+    r"DO NOT MATCH THE HASHES": "a package does not have the hash in {file}",
     r"connection broken|ConnectionError|Timeout|ProxyError|SSLError": (
         "the packages of {file} could not be downloaded: is there a network?"
     ),

@@ -34,8 +34,9 @@ class RequestMiddleware:
     def __call__(self, request: Any) -> HttpResponse:
         started = time.perf_counter()
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.request_id = sent if WELL_FORMED.fullmatch(sent) else uuid4().hex
-        token = logs.request_id.set(request.request_id)
+        request_id = sent if WELL_FORMED.fullmatch(sent) else uuid4().hex
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        token = logs.request_id.set(request_id)
         try:
             response = refusal(request) or self.get_response(request)
             add_headers(request, response)
@@ -59,7 +60,7 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
 
 def add_headers(request: Any, response: HttpResponse) -> None:
     is_page = request.path.startswith(PAGE_PATHS)
-    response["X-Request-Id"] = request.request_id
+    response["X-Request-Id"] = logs.request_id.get()
     response.setdefault("Content-Security-Policy", PAGES if is_page else NOTHING)
     response.setdefault("X-Frame-Options", "DENY")
     response.setdefault("Cache-Control", "no-store")

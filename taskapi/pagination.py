@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from typing import Any
+from typing import Any, cast
 
 from django.core import signing
 from django.db.models import Model, OrderBy, Q, QuerySet
@@ -13,6 +13,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from accounts.models import User
 
 # Set once when the row is made, so a row cannot move while a walk goes by.
 UNMOVING = {"created_at", "deleted_at", "version"}
@@ -30,8 +32,11 @@ class KeysetPagination(BasePagination):
     default_limit, max_limit = 20, 100
     parameters = ("page", "limit", "cursor")
 
+    total: int | None
+    page: int | None
+
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
         self.request = request
         self.read_order(queryset)
@@ -44,22 +49,23 @@ class KeysetPagination(BasePagination):
         return self.after(queryset, cursor)
 
     def read_order(self, queryset: QuerySet[Any]) -> None:
-        term = queryset.query.order_by[0]
+        term: Any = queryset.query.order_by[0]
         if isinstance(term, OrderBy):
-            self.key, self.descending = term.expression.name, term.descending
+            key: Any = term.expression
+            self.key, self.descending = key.name, term.descending
         else:
             self.key, self.descending = term.lstrip("-"), term.startswith("-")
         self.field = queryset.model._meta.get_field(self.key)
 
     def numbered(self, queryset: QuerySet[Any]) -> list[Any]:
         self.page = whole(self.request, "page", 1, 10**9)
-        self.start = self.request.user.revision
+        self.start = cast(User, self.request.user).revision
         self.total = queryset.count()
         first = (self.page - 1) * self.limit
         rows = list(queryset[first : first + self.limit]) if first < self.total else []
         return self.keep(rows, more=first + len(rows) < self.total)
 
-    def after(self, queryset: QuerySet[Any], cursor: str) -> list[Any]:
+    def after(self, queryset: Any, cursor: str) -> list[Any]:
         self.page = self.total = None
         value, pk, self.start = self.open(cursor)
         if self.key not in UNMOVING:

@@ -1,4 +1,5 @@
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
@@ -6,12 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tasks.models import Change, Status, Task
+from tasks.models import LIVE, Change, Status, Task
 from tasks.operations import Author, Create, Delete, Update, perform, perform_one
 
 
 def author(request: HttpRequest, task: Task) -> Author:
-    return Author(task.user_id, request.user.pk, request.request_id, timezone.now())
+    actor_id = cast(UUID, request.user.pk)
+    request_id = request.META["HTTP_X_REQUEST_ID"]
+    return Author(task.user_id, actor_id, request_id, timezone.now())
 
 
 class ChangeInline(admin.TabularInline):
@@ -32,7 +35,7 @@ class ChangeInline(admin.TabularInline):
 def mark_done(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> None:
-    for task in tasks.live():
+    for task in tasks.filter(LIVE):
         perform_one(Update({"status": Status.DONE}, task.pk), author(request, task))
 
 
@@ -40,7 +43,7 @@ def mark_done(
 def trash(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> None:
-    for task in tasks.live():
+    for task in tasks.filter(LIVE):
         perform_one(Delete(id=task.pk), author(request, task))
 
 

@@ -18,7 +18,7 @@ class OperationSerializer(StrictSerializer):
     op = serializers.ChoiceField(["create", "update", "delete"])
     id = serializers.UUIDField(required=False, format="hex_verbose")
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
-    data = serializers.DictField(required=False)
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         wanted = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
@@ -51,7 +51,7 @@ class OperationSerializer(StrictSerializer):
 
 
 class BatchSerializer(StrictSerializer):
-    operations = OperationSerializer(
+    operations = OperationSerializer(  # type: ignore[call-arg]
         many=True, allow_empty=False, max_length=MAX_OPERATIONS
     )
 

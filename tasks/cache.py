@@ -7,6 +7,7 @@ cache loses time, nothing else.
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.cache import cache
@@ -28,7 +29,7 @@ def answer(request: Request, render: Callable[[], str]) -> HttpResponse:
         # Changes as time goes by, without a write: only its content can vouch for it.
         body = render()
         return fresh_or_unchanged(request, f'W/"{digest(body)}"', lambda: body)
-    tag = f'W/"{SHAPE}-{request.user.revision}-{digest(request.get_full_path())}"'
+    tag = f'W/"{SHAPE}-{cast(Any, request.user).revision}-{digest(request.get_full_path())}"'
     return fresh_or_unchanged(request, tag, lambda: remembered(request, tag, render))
 
 

@@ -1,6 +1,6 @@
 """The only reader of the list's query parameters, and their only declaration."""
 
-from typing import Any
+from typing import Any, cast
 
 import django_filters as filters
 from django import forms
@@ -56,22 +56,27 @@ class OneOfFilter(filters.Filter):
     field_class = forms.ChoiceField
 
 
+def described(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filter:
+    """The filter, with what the OpenAPI description says of it."""
+    return cast(filters.Filter, extend_schema_field(schema)(cast(Any, chosen)))
+
+
 def instant(lookup: str) -> filters.Filter:
     chosen = InstantFilter(field_name="due_at", lookup_expr=lookup)
-    return extend_schema_field(instants.SCHEMA)(chosen)
+    return described(instants.SCHEMA, chosen)
 
 
 def names(field: str, values: dict[str, Any]) -> filters.Filter:
     one = "|".join(values)
     schema = {"type": "string", "pattern": f"^({one})(,({one}))*$"}
     chosen = NamesFilter(field_name=field, lookup_expr="in", names=values)
-    return extend_schema_field(schema)(chosen)
+    return described(schema, chosen)
 
 
 def one_of(values: list[str], method: str) -> filters.Filter:
     choices = [(value, value) for value in values]
     chosen = OneOfFilter(choices=choices, method=method)
-    return extend_schema_field({"type": "string", "enum": values})(chosen)
+    return described({"type": "string", "enum": values}, chosen)
 
 
 class TaskFilter(filters.FilterSet):
@@ -83,8 +88,9 @@ class TaskFilter(filters.FilterSet):
     dueAfter = instant("gt")
     dueDate = one_of(["none"], "without_due_date")
     overdue = one_of(["true", "false"], "only_overdue")
-    q = extend_schema_field({"type": "string", "minLength": 1, "maxLength": 255})(
-        filters.CharFilter(method="search", max_length=255, strip=False)
+    q = described(
+        {"type": "string", "minLength": 1, "maxLength": 255},
+        filters.CharFilter(method="search", max_length=255, strip=False),
     )
     sort = one_of(SORT_NAMES, "unsorted")
 
@@ -114,8 +120,9 @@ class TaskFilter(filters.FilterSet):
 
 def ordered(tasks: QuerySet[Task], sort: str) -> QuerySet[Task]:
     """By one key, nulls last both ways, then by id, so that equal rows have one order."""
-    key = F(SORTS[sort.removeprefix("-")])
-    nullable = {"nulls_last": True} if key.name == "due_at" else {}
+    name = SORTS[sort.removeprefix("-")]
+    key = F(name)
+    nullable: Any = {"nulls_last": True} if name == "due_at" else {}
     if sort.startswith("-"):
         return tasks.order_by(key.desc(**nullable), "-id")
     return tasks.order_by(key.asc(**nullable), "id")

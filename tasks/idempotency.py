@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -62,6 +64,10 @@ def key_of(request: Request) -> str | None:
     return key
 
 
+def owner(request: Request) -> UUID:
+    return cast(UUID, request.user.pk)
+
+
 def fingerprint(request: Request) -> str:
     body = json.dumps(request.data, sort_keys=True)
     return hashlib.sha256(
@@ -71,7 +77,7 @@ def fingerprint(request: Request) -> str:
 
 def hold_user(request: Request) -> None:
     try:
-        get_user_model()._default_manager.lock(request.user.pk)
+        get_user_model()._default_manager.lock(owner(request))
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") == "55P03":  # lock_not_available
             raise KeyInUse from error
@@ -79,7 +85,7 @@ def hold_user(request: Request) -> None:
 
 
 def find(request: Request, key: str) -> StoredAnswer | None:
-    stored = StoredAnswer.objects.filter(user_id=request.user.pk, key=key).first()
+    stored = StoredAnswer.objects.filter(user_id=owner(request), key=key).first()
     kept_since = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
     if stored and stored.created_at < kept_since:
         stored.delete()
@@ -95,7 +101,7 @@ def replay(stored: StoredAnswer, request_fingerprint: str) -> HttpResponse:
 
 def store(request: Request, key: str, response: Response) -> HttpResponse:
     stored = StoredAnswer.objects.create(
-        user_id=request.user.pk,
+        user_id=owner(request),
         key=key,
         fingerprint=fingerprint(request),
         status=response.status_code,

@@ -1,9 +1,11 @@
+from typing import Any
+
 from django.urls import path
 
 from tasks.views import HistoryViewSet, TaskViewSet, TrashViewSet
 
-LIST = {"get": "list", "post": "create"}
-ONE = {
+LIST: Any = {"get": "list", "post": "create"}
+ONE: Any = {
     "get": "retrieve",
     "put": "update",
     "patch": "partial_update",

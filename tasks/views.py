@@ -1,6 +1,6 @@
 """`/api/tasks`: thin; what may be done is decided in models and operations."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -23,9 +23,8 @@ from tasks.preconditions import Precondition, is_unchanged, tags
 
 
 def header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
-    where = OpenApiParameter.HEADER
     return OpenApiParameter(
-        name, str, where, description=description, required=required
+        name, str, "header", description=description, required=required
     )
 
 
@@ -43,7 +42,7 @@ class PreconditionRequired(APIException):
 class TaskView(StrictView, GenericViewSet[Any]):
     """What the views of the caller's tasks share."""
 
-    queryset = Task.objects.none()  # names the model for the schema
+    queryset: Any = Task.objects.none()  # names the model for the schema
     serializer_class: type[Any] = s.TaskSerializer
     lookup_url_kwarg = "id"
     filterset_class: type[TaskFilter] | None = None
@@ -53,12 +52,17 @@ class TaskView(StrictView, GenericViewSet[Any]):
             return []
         narrowing = self.filterset_class if self.action == "list" else None
         filters = narrowing.base_filters if narrowing else {}
-        return [*filters, *self.paginator.parameters]
+        return [*filters, *self.pages.parameters]
+
+    @property
+    def caller_id(self) -> UUID:
+        return cast(UUID, self.request.user.pk)
 
     def author(self) -> operations.Author:
-        caller = self.request.user.pk
-        request_id = self.request._request.request_id
-        return operations.Author(caller, caller, request_id, timezone.now())
+        request_id = self.request.META["HTTP_X_REQUEST_ID"]
+        return operations.Author(
+            self.caller_id, self.caller_id, request_id, timezone.now()
+        )
 
     def perform(self, operation: operations.Operation) -> Task:
         return operations.perform_one(operation, self.author())
@@ -72,8 +76,15 @@ class TaskView(StrictView, GenericViewSet[Any]):
         return dict(body.validated_data)
 
     def page(self, queryset: Any) -> dict[str, Any]:
-        rows = self.paginator.paginate_queryset(queryset, self.request, view=self)
-        return self.paginator.envelope(self.get_serializer(rows, many=True).data)
+        rows = self.pages.paginate_queryset(queryset, self.request, view=self)
+        items = self.get_serializer(rows, many=True).data
+        envelope: dict[str, Any] = self.pages.envelope(items)
+        return envelope
+
+    @property
+    def pages(self) -> Any:
+        """The paginator: settings name its class."""
+        return self.paginator
 
 
 def task_response(task: Task, status: int = 200) -> Response:
@@ -89,7 +100,7 @@ class TaskViewSet(TaskView):
     filterset_class = TaskFilter
 
     def get_queryset(self) -> TaskQuerySet:
-        return Task.objects.owned_by(self.request.user.pk).live()
+        return Task.objects.owned_by(self.caller_id).live()
 
     @extend_schema(
         operation_id="listTasks",
@@ -127,7 +138,7 @@ class TaskViewSet(TaskView):
     )
     def retrieve(self, request: Request, id: UUID) -> Response:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
-        task = Task.objects.live().get(pk=id).readable_by(request.user.pk)
+        task = Task.objects.live().get(pk=id).readable_by(self.caller_id)
         response = task_response(task)
         if is_unchanged(request._request, task.etag):
             response.status_code, response.data = 304, None
@@ -226,7 +237,7 @@ class HistoryViewSet(TaskView):
     )
     def history(self, request: Request, id: UUID) -> Response:
         """List the changes of a task, the last one first."""
-        task = Task.objects.get(pk=id).readable_by(request.user.pk)
+        task = Task.objects.get(pk=id).readable_by(self.caller_id)
         return Response(self.page(task.changes.order_by("-version", "-id")))
 
 
@@ -236,7 +247,7 @@ class TrashViewSet(TaskView):
     serializer_class = s.TrashedTaskSerializer
 
     def get_queryset(self) -> TaskQuerySet:
-        trash = Task.objects.owned_by(self.request.user.pk).trashed()
+        trash = Task.objects.owned_by(self.caller_id).trashed()
         return trash.order_by("-deleted_at", "-id")
 
     @extend_schema(operation_id="listTrash")

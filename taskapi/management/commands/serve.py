@@ -6,12 +6,13 @@ import os
 import shlex
 import socket
 import sys
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, CommandError, call_command
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from gunicorn.app.wsgiapp import WSGIApplication
 
@@ -91,7 +92,8 @@ def make_demo() -> str | None:
     """Return "email password" of a demo account made on a new embedded database."""
     if os.environ.get("DATABASE_URL") or get_user_model().objects.exists():
         return None
-    return call_command("demo")
+    with transaction.atomic():
+        return call_command("demo", stdout=StringIO())
 
 
 def leave_database() -> None:
