@@ -3,10 +3,12 @@
 import math
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from django.conf import settings
+from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -32,7 +34,7 @@ class Limit:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `requests/period`, the period a number and one of s, m, h, d; ValueError otherwise."""
+        """Read `requests/period`; the period is a number and s, m, h or d."""
         requests, _, period = text.partition("/")
         number, unit = period[:-1] or "1", period[-1:]
         if not (
@@ -42,7 +44,7 @@ class Limit:
             and int(requests) * int(number)
         ):
             raise ValueError(
-                f"{text!r} is not a limit such as 10/15m (requests / number and s, m, h or d)."
+                f"{text!r} is not a limit such as 10/15m (units: s, m, h, d)."
             )
         return cls(int(requests), int(number) * UNITS[unit])
 
@@ -66,7 +68,7 @@ class Usage:
 
 
 class LocalCounters:
-    """The counters of this one process: all there is without Redis, and the fallback while it is away."""
+    """This process's own counters: all there is without Redis, or while it is away."""
 
     def __init__(self) -> None:
         self.windows: dict[str, tuple[int, float]] = {}
@@ -92,14 +94,12 @@ local = LocalCounters()
 
 
 def hit(name: str, identity: str) -> Usage:
-    """Count one request of `identity` against the limit called `name` and say where it stands."""
+    """Count a request of `identity` against the limit `name`; say where it stands."""
     limit: Limit = settings.RATE_LIMITS[name]
-    key = f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"
+    key = key_of(name, identity)
     try:
-        count, left = (
-            hit_redis(key, limit.seconds)
-            if settings.REDIS_URL
-            else local.hit(key, limit.seconds)
+        count, left = (hit_redis if settings.REDIS_URL else local.hit)(
+            key, limit.seconds
         )
     except RedisError:
         count, left = local.hit(key, limit.seconds)
@@ -107,21 +107,20 @@ def hit(name: str, identity: str) -> Usage:
 
 
 def hit_redis(key: str, seconds: int) -> tuple[int, float]:
-    from django_redis import get_redis_connection
-
     count, left = get_redis_connection("default").eval(HIT, 1, key, seconds * 1000)
     return count, left / 1000
 
 
 def forget(name: str, identity: str) -> None:
-    """Start the caller's window anew; used when a proof stronger than a password was given."""
-    from django_redis import get_redis_connection
-
-    limit: Limit = settings.RATE_LIMITS[name]
-    key = f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"
+    """Start a window anew, for a proof that is stronger than a password."""
+    key = key_of(name, identity)
     local.forget(key)
     if settings.REDIS_URL:
-        try:
+        with suppress(RedisError):
             get_redis_connection("default").delete(key)
-        except RedisError:
-            return
+
+
+def key_of(name: str, identity: str) -> str:
+    # The numbers are in the key: a new limit starts new windows.
+    limit: Limit = settings.RATE_LIMITS[name]
+    return f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"

@@ -74,7 +74,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person who signs in by e-mail; role ADMIN opens Django admin, nothing in the API."""
+    """Signs in by e-mail; role ADMIN opens Django admin, nothing in the API."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=100)
@@ -116,7 +116,7 @@ class User(AbstractBaseUser):
         return tuple(self.__dict__.get(name) for name in ("role", "is_active"))
 
     def save(self, *, keep_session: UUID | None = None, **options: Any) -> None:
-        """Write the user; a new password or standing ends its sessions but `keep_session`.
+        """Write the user; a new password or standing ends all sessions but one.
 
         Whoever changes it: the API, the admin, a command. The revision is never written
         from memory: it may have moved since it was read.
@@ -135,7 +135,7 @@ class User(AbstractBaseUser):
         self.known_standing = self.standing
 
     def reason_to_end_sessions(self) -> EndReason | None:
-        # Django sets `_password` for a new password, not for a stronger hash of the old.
+        # Django sets `_password` for a new password, not for a new hash of the old.
         if getattr(self, "_password", None) is not None:
             return EndReason.PASSWORD
         known = getattr(self, "known_standing", self.standing)
@@ -193,7 +193,7 @@ class User(AbstractBaseUser):
 
 
 def normalise(password: str) -> str:
-    """NFC, so that one password typed on two keyboards is one password (NIST SP 800-63B 3.1.1.2)."""
+    """NFC: a password is the same from every keyboard (NIST SP 800-63B 3.1.1.2)."""
     return unicodedata.normalize("NFC", password)
 
 
@@ -203,7 +203,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """One login on one device: a chain of refresh tokens of which only the last is good.
+    """One login on one device: a chain of refresh tokens, only the last one good.
 
     The tokens themselves are not kept: each follows from this row and the signing key.
     """
@@ -230,7 +230,8 @@ class Session(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_agent or 'unknown device'} since {self.created_at:%Y-%m-%d %H:%M}"
+        device = self.user_agent or "unknown device"
+        return f"{device} since {self.created_at:%Y-%m-%d %H:%M}"
 
     @classmethod
     def start(
@@ -246,7 +247,7 @@ class Session(models.Model):
         return session
 
     def renew(self, *, now: datetime) -> None:
-        """Set the times of a new refresh token: sliding, but never past the session's end."""
+        """Time a new refresh token: sliding, but never past the session's end."""
         self.rotated_at = now
         sliding = now + timedelta(days=settings.REFRESH_TOKEN_DAYS)
         self.idle_until = min(sliding, self.expires_at)
@@ -255,7 +256,7 @@ class Session(models.Model):
         return self.ended_at is None and min(self.expires_at, self.idle_until) > now
 
     def token_id(self, generation: int) -> str:
-        """The `jti` of the chain's n-th refresh token; unguessable tokens need the key, not this."""
+        """The `jti` of the chain's n-th refresh token; no secret: tokens are signed."""
         return uuid5(self.pk, f"refresh {generation}").hex
 
     @property

@@ -80,7 +80,7 @@ def send_reset_token(user: User) -> None:
 
 
 def user_of_reset_token(token: str) -> User:
-    """The active user that a reset token was mailed to; Refused if it is spent or false."""
+    """The active user a reset token was mailed to; Refused if it is spent or false."""
     pk, _, secret = token.partition(".")
     try:
         user = User.objects.get(pk=UUID(hex=pk), is_active=True)

@@ -12,24 +12,41 @@ from typing import Any
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
+from django.db.models import F
 
 from accounts.models import User
 
 
 def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
     """Name and rows of each kind of data that this app holds about the user."""
-    hidden = {"password", "user_id", "generation"}
-    for name, rows in [
-        ("user", User.objects.filter(pk=user.pk)),
-        ("sessions", user.sessions.order_by("created_at")),
-    ]:
-        yield (
-            name,
-            (
-                {k: v for k, v in row.items() if k not in hidden}
-                for row in rows.values()
-            ),
-        )
+    yield (
+        "user",
+        User.objects.filter(pk=user.pk).values(
+            "id",
+            "name",
+            "email",
+            "role",
+            "revision",
+            isActive=F("is_active"),
+            createdAt=F("created_at"),
+            updatedAt=F("updated_at"),
+        ),
+    )
+    yield (
+        "sessions",
+        user.sessions.order_by("created_at", "id").values(
+            "id",
+            userAgent=F("user_agent"),
+            ip=F("address"),
+            createdAt=F("created_at"),
+            lastUsedAt=F("last_used_at"),
+            rotatedAt=F("rotated_at"),
+            idleUntil=F("idle_until"),
+            expiresAt=F("expires_at"),
+            endedAt=F("ended_at"),
+            endReason=F("end_reason"),
+        ),
+    )
 
 
 def erase_owned(user: User) -> None:

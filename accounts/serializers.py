@@ -23,7 +23,7 @@ class EmailField(StrictCharField, serializers.EmailField):
 
 
 class PasswordField(StrictCharField):
-    """A secret: never trimmed, never echoed, never long enough to keep the hasher busy."""
+    """A secret: never trimmed, never echoed, too short to keep the hasher busy."""
 
     default_error_messages = {"max_bytes": f"At most {passwords.MAX_BYTES} bytes."}
 
@@ -55,7 +55,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 
 class NewPasswordSerializer(StrictSerializer):
-    """Refuses a new password that breaks the policy, as the password of `self.owner()`."""
+    """Refuses a new password that breaks the policy, as one of `self.owner()`."""
 
     password_field = "newPassword"
 

@@ -1,4 +1,4 @@
-"""Signing in, renewing and signing out: the flows that span user, session and blacklist.
+"""Signing in, renewing, signing out: flows that span user, session and blacklist.
 
 Each holds the user's row (`UserManager.lock`) while it decides, so that of a refresh
 and a logout that run at once one comes first and no token outlives the other.

@@ -29,6 +29,17 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictChoiceField(serializers.ChoiceField):
+    """Takes one of its names, and tells which there are instead of quoting the input."""
+
+    default_error_messages = {"invalid_choice": "Not one of: {names}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choices:
+            self.fail("invalid_choice", names=", ".join(self.choices))
+        return data
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """Names the fields it does not know instead of dropping them."""
 

@@ -1,4 +1,4 @@
-"""Access and refresh tokens: minted and verified by SimpleJWT, each kind with its own keys.
+"""Access and refresh tokens, minted and verified by SimpleJWT; each kind has its keys.
 
 RFC 7519 claims, HS256 only. Nothing here touches the database or HTTP.
 """

@@ -11,7 +11,7 @@ OPEN_SECONDS = 1.0
 
 
 class Breaker:
-    """Open for `OPEN_SECONDS` after a failure; then one caller at a time may try again."""
+    """Open for `OPEN_SECONDS` after a failure; then one caller may try again."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -37,7 +37,7 @@ breaker = Breaker()
 
 
 class BreakerRedis(redis.Redis):
-    """`redis.Redis` behind the process's breaker; raises ConnectionError at once while it is open."""
+    """`redis.Redis` behind the process's breaker; ConnectionError while it is open."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         if not breaker.allows():
@@ -46,7 +46,7 @@ class BreakerRedis(redis.Redis):
             answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (ConnectionError, TimeoutError):
             breaker.trip()
-            # Idle connections of a server that went away would each fail once more after its return.
+            # Each idle connection would fail once more after the server's return.
             self.connection_pool.disconnect(inuse_connections=False)
             raise
         breaker.reset()

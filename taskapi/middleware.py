@@ -17,7 +17,10 @@ from taskapi.errors import plain_response
 access = logging.getLogger("taskapi.access")
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
-NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+NOTHING = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; object-src 'none'"
+)
 PAGES = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"

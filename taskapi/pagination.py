@@ -104,7 +104,7 @@ class KeysetPagination(BasePagination):
         return self.field.to_python(value), pk, start
 
     def salt(self) -> str:
-        """Binds a cursor to who asked for what; page and limit may change on the way."""
+        """Binds a cursor to who asked for what; the limit may change on the way."""
         asked = self.request.query_params
         kept = sorted((k, v) for k, v in asked.items() if k not in self.parameters)
         bound = json.dumps([str(self.request.user.pk), self.request.path, kept])

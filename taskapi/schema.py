@@ -1,4 +1,4 @@
-"""The OpenAPI description: what every operation may answer besides what its view says."""
+"""The OpenAPI description: what operations may answer besides what views say."""
 
 from typing import Any
 

@@ -164,7 +164,7 @@ TEMPLATES = [
 
 ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
     "django.db.backends.sqlite3": {
-        # IMMEDIATE: two writers queue instead of failing with "database is locked" half-way.
+        # IMMEDIATE: writers queue; else one fails half-way, "database is locked".
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
@@ -172,7 +172,14 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
     "django.db.backends.postgresql": {
         "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5},
         "connect_timeout": 2,
-        "options": "-c statement_timeout=5s -c lock_timeout=3s -c idle_in_transaction_session_timeout=10s",
+        "options": " ".join(
+            f"-c {name}={seconds}s"
+            for name, seconds in {
+                "statement_timeout": 5,
+                "lock_timeout": 3,
+                "idle_in_transaction_session_timeout": 10,
+            }.items()
+        ),
     },
 }
 if DATABASE["ENGINE"] not in ENGINE_OPTIONS:
@@ -194,13 +201,13 @@ REDIS_CACHE = {
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "taskapi",
     "OPTIONS": {
-        # JSON, not pickle: whoever can write to Redis must not be able to run code here.
+        # Not pickle: whoever writes to Redis must not be able to run code here.
         "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
         "REDIS_CLIENT_CLASS": "taskapi.breaker.BreakerRedis",
         "IGNORE_EXCEPTIONS": True,
         "SOCKET_CONNECT_TIMEOUT": 0.2,
         "SOCKET_TIMEOUT": 0.2,
-        # redis-py retries ten times by default, and a retried counter would count twice.
+        # redis-py would retry ten times, and a retried counter counts twice.
         "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 0)},
     },
 }
@@ -341,7 +348,7 @@ LOGGING = {
     "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
-        # Our own line per request says the same, with the request id; this one would double it.
+        # Our own line per request says the same.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },

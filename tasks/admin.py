@@ -49,7 +49,7 @@ def trash(
 
 @admin.register(Task)
 class TaskAdmin(admin.ModelAdmin):
-    """Writes the way the API does: with a version, a history and the owner's revision."""
+    """Writes the way the API does: version, history and the owner's revision."""
 
     list_display = (
         "title",

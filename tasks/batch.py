@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.strict import StrictSerializer
+from accounts.strict import StrictChoiceField, StrictSerializer
 from tasks.operations import Create, Delete, Operation, Update
 from tasks.preconditions import Precondition
 from tasks.serializers import TaskInput, TaskPatch, TaskSerializer, VersionField
@@ -15,7 +15,7 @@ MAX_OPERATIONS = 100
 class OperationSerializer(StrictSerializer):
     """One operation: `id` for update and delete, `data` for create and update."""
 
-    op = serializers.ChoiceField(["create", "update", "delete"])
+    op = StrictChoiceField(["create", "update", "delete"])
     id = serializers.UUIDField(required=False, format="hex_verbose")
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
     data = serializers.DictField(required=False)  # type: ignore[assignment]

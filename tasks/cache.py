@@ -29,7 +29,8 @@ def answer(request: Request, render: Callable[[], str]) -> HttpResponse:
         # Changes as time goes by, without a write: only its content can vouch for it.
         body = render()
         return fresh_or_unchanged(request, f'W/"{digest(body)}"', lambda: body)
-    tag = f'W/"{SHAPE}-{cast(Any, request.user).revision}-{digest(request.get_full_path())}"'
+    revision = cast(Any, request.user).revision
+    tag = f'W/"{SHAPE}-{revision}-{digest(request.get_full_path())}"'
     return fresh_or_unchanged(request, tag, lambda: remembered(request, tag, render))
 
 

@@ -119,7 +119,7 @@ class TaskFilter(filters.FilterSet):
 
 
 def ordered(tasks: QuerySet[Task], sort: str) -> QuerySet[Task]:
-    """By one key, nulls last both ways, then by id, so that equal rows have one order."""
+    """By one key, nulls last both ways, then by id: equal rows have one order."""
     name = SORTS[sort.removeprefix("-")]
     key = F(name)
     nullable: Any = {"nulls_last": True} if name == "due_at" else {}

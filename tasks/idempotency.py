@@ -1,4 +1,4 @@
-"""Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a retried POST writes once.
+"""A retried POST writes once (draft-ietf-httpapi-idempotency-key-header).
 
 Claim, write and stored answer are one transaction, ordered per user by the user's row:
 whatever dies, either all three are there or none, and of N at once one writes and the

@@ -129,7 +129,7 @@ class Batch:
     def create(self, operation: Create) -> Task:
         now = self.author.now
         task = Task(user_id=self.author.owner_id, created_at=now, updated_at=now)
-        # Through `change`, so that a task born DONE is completed; it is still version 1.
+        # Through `change`: a task born DONE is completed. It is still version 1.
         task.change(operation.values, now=now)
         task.version = 1
         self.created.append(task)

@@ -1,4 +1,4 @@
-"""What a client expects a task to be: If-Match (RFC 9110 section 13.1.1) and `version`."""
+"""What a client expects a task to be: If-Match (RFC 9110 13.1.1) and `version`."""
 
 import re
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def tags(request: HttpRequest, header: str) -> tuple[str, ...] | None:
 
 
 def is_unchanged(request: HttpRequest, etag: str) -> bool:
-    """Whether If-None-Match names this tag, weakly compared: the client has it already."""
+    """Whether If-None-Match names this tag, weakly: the client has it already."""
     known = tags(request, "If-None-Match") or ()
     weak = {tag.removeprefix("W/") for tag in known}
     return "*" in weak or etag.removeprefix("W/") in weak

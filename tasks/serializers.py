@@ -4,13 +4,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.strict import StrictCharField, StrictSerializer
+from accounts.strict import StrictCharField, StrictChoiceField, StrictSerializer
 from tasks.instants import InstantField
 from tasks.models import Change, Priority, Status, Task, plain
 
 
 @extend_schema_field({"type": "string", "enum": Priority.names})
-class PriorityField(serializers.ChoiceField):
+class PriorityField(StrictChoiceField):
     """A priority by its name."""
 
     def __init__(self, **kwargs: Any) -> None:
@@ -39,7 +39,7 @@ class TaskInput(StrictSerializer):
     description = StrictCharField(
         max_length=5000, allow_null=True, allow_blank=True, required=False
     )
-    status = serializers.ChoiceField(Status.choices, required=False)
+    status = StrictChoiceField(Status.choices, required=False)
     priority = PriorityField(required=False)
     dueDate = InstantField(source="due_at", allow_null=True, required=False)
 
@@ -55,7 +55,7 @@ class TaskReplacement(TaskInput):
     """Every field, so that none is wiped because it was not sent."""
 
     description = StrictCharField(max_length=5000, allow_null=True, allow_blank=True)
-    status = serializers.ChoiceField(Status.choices)
+    status = StrictChoiceField(Status.choices)
     priority = PriorityField()
     dueDate = InstantField(source="due_at", allow_null=True)
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
