@@ -15,6 +15,7 @@ from accounts.addresses import client_address, network
 from accounts.models import EndReason, Session, User
 from accounts.throttles import account_key
 
+admin.site.site_url = "/api/docs"
 admin.site.site_header = admin.site.site_title = "Task API"
 admin.site.unregister(Group)  # an administrator may do everything; nobody else signs in
 

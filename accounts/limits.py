@@ -103,7 +103,8 @@ def hit(name: str, identity: str) -> Usage:
         )
     except RedisError:
         count, left = local.hit(key, limit.seconds)
-    return Usage(name, limit, count, max(1, math.ceil(left)))
+    # Rounded first: the difference of two floats makes 901 seconds of 900.
+    return Usage(name, limit, count, max(1, math.ceil(round(left, 3))))
 
 
 def hit_redis(key: str, seconds: int) -> tuple[int, float]:

@@ -11,7 +11,7 @@ from django.core.mail import send_mail
 from django.db import connection
 
 from accounts import limits
-from accounts.models import User
+from accounts.models import User, normalise
 from accounts.sessions import Refused, replace_password
 from accounts.throttles import account_key
 
@@ -43,7 +43,7 @@ def verify(email: str, password: str) -> User | None:
 
 def check_policy(password: str, user: User) -> None:
     """Raise Django's ValidationError naming every rule that the password breaks."""
-    password_validation.validate_password(password, user)
+    password_validation.validate_password(normalise(password), user)
 
 
 def reset_token(user: User) -> str:

@@ -16,37 +16,29 @@ from django.db.models import F
 
 from accounts.models import User
 
+USER = {
+    "isActive": F("is_active"),
+    "createdAt": F("created_at"),
+    "updatedAt": F("updated_at"),
+}
+SESSION = {
+    "userAgent": F("user_agent"),
+    "ip": F("address"),
+    "createdAt": F("created_at"),
+    "lastUsedAt": F("last_used_at"),
+    "rotatedAt": F("rotated_at"),
+    "idleUntil": F("idle_until"),
+    "expiresAt": F("expires_at"),
+    "endedAt": F("ended_at"),
+    "endReason": F("end_reason"),
+}
+
 
 def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
     """Name and rows of each kind of data that this app holds about the user."""
-    yield (
-        "user",
-        User.objects.filter(pk=user.pk).values(
-            "id",
-            "name",
-            "email",
-            "role",
-            "revision",
-            isActive=F("is_active"),
-            createdAt=F("created_at"),
-            updatedAt=F("updated_at"),
-        ),
-    )
-    yield (
-        "sessions",
-        user.sessions.order_by("created_at", "id").values(
-            "id",
-            userAgent=F("user_agent"),
-            ip=F("address"),
-            createdAt=F("created_at"),
-            lastUsedAt=F("last_used_at"),
-            rotatedAt=F("rotated_at"),
-            idleUntil=F("idle_until"),
-            expiresAt=F("expires_at"),
-            endedAt=F("ended_at"),
-            endReason=F("end_reason"),
-        ),
-    )
+    users = User.objects.filter(pk=user.pk)
+    yield "user", users.values("id", "name", "email", "role", "revision", **USER)
+    yield "sessions", user.sessions.order_by("created_at").values("id", **SESSION)
 
 
 def erase_owned(user: User) -> None:

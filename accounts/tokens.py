@@ -56,10 +56,17 @@ class SessionToken(Token):
         return backend(str(self.token_type))
 
     def verify(self) -> None:
-        super().verify()
         try:
+            super().verify()
             self.user_id, self.session_id = UUID(self["sub"]), UUID(self["sid"])
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        # OverflowError: an `exp` that no calendar holds.
+        except (
+            AttributeError,
+            KeyError,
+            OverflowError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise TokenError("Token names no session") from error
 
     @classmethod

@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
@@ -69,8 +70,13 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if response is None:
         return None
     response.data = body(exc, api_exception, response.status_code)
+    # Also where the view itself answers with a page or YAML.
+    context["request"].accepted_renderer = JSONRenderer()
+    context["request"].accepted_media_type = JSONRenderer.media_type
     if response.status_code == 503:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if response.status_code == 401:
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
     if isinstance(exc, Stale):
         response["ETag"] = exc.task.etag
     return response
@@ -91,7 +97,9 @@ def body(exc: Exception, api_exception: Any, status: int) -> dict[str, Any]:
     detail = getattr(api_exception, "detail", "Not found.")
     if isinstance(api_exception, exceptions.ValidationError):
         details = list(flattened(api_exception.get_full_details()))
-        summary = "; ".join(f"{d['field']}: {d['message']}" for d in details[:3])
+        summary = "; ".join(
+            ": ".join(filter(None, [d["field"], d["message"]])) for d in details[:3]
+        )
         return envelope("VALIDATION_ERROR", summary, details=details)
     cause = exc.__cause__ if isinstance(exc, OperationFailed) else exc
     message = str(detail)

@@ -27,7 +27,7 @@ INCLUDED = {RUNTIME: [RUNTIME], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
 TOUCHED = {RUNTIME: [RUNTIME, TEST], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
 FAILURES = {
     r"DO NOT MATCH THE HASHES": "a package does not have the hash in {file}",
-    r"connection broken|ConnectionError|Timeout|ProxyError|SSLError": (
+    r"connection broken|from versions: none|Timeout|ProxyError|SSLError": (
         "the packages of {file} could not be downloaded: is there a network?"
     ),
     r"No space left": "the disk is full",

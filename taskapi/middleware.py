@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_header_parameters
 
 from accounts.addresses import client_address
 from taskapi import logs
@@ -28,6 +30,21 @@ PAGES = (
 PAGE_PATHS = ("/admin", "/api/docs")
 
 
+class Utf8Request(WSGIRequest):
+    """A request whose Content-Type has no say in how its query string is decoded.
+
+    Django would use whatever codec it names, and fail with some in the request's
+    constructor, where no middleware can answer; `refusal` answers instead.
+    """
+
+    def _set_content_type_params(self, meta: Any) -> None:
+        try:
+            header = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except ValueError:
+            header = "", {"charset": "unknown"}
+        self.content_type, self.content_params = header
+
+
 class RequestMiddleware:
     """Outermost, so that no answer escapes it: not a 404, not a bad Host, not a 500."""
 
@@ -41,12 +58,16 @@ class RequestMiddleware:
         request.META["HTTP_X_REQUEST_ID"] = request_id
         token = logs.request_id.set(request_id)
         try:
-            response = refusal(request) or self.get_response(request)
+            response = self.get_response(request)
             add_headers(request, response)
             log(request, response, time.perf_counter() - started)
         finally:
             logs.request_id.reset(token)
         return response
+
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
+        # Here, not before the other middleware: a refusal gets their headers too.
+        return refusal(request)
 
 
 def refusal(request: HttpRequest) -> HttpResponse | None:

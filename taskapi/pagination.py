@@ -8,6 +8,11 @@ from typing import Any, cast
 
 from django.core import signing
 from django.db.models import Model, OrderBy, Q, QuerySet
+from django.db.models.fields.tuple_lookups import (
+    Tuple,
+    TupleGreaterThan,
+    TupleLessThan,
+)
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -62,30 +67,37 @@ class KeysetPagination(BasePagination):
         self.start = cast(User, self.request.user).revision
         self.total = queryset.count()
         first = (self.page - 1) * self.limit
-        rows = list(queryset[first : first + self.limit]) if first < self.total else []
-        return self.keep(rows, more=first + len(rows) < self.total)
+        # One row more tells whether there are more: the count may be older by a write.
+        end = first + self.limit + 1
+        return self.keep(list(queryset[first:end]) if first < self.total else [])
 
     def after(self, queryset: Any, cursor: str) -> list[Any]:
         self.page = self.total = None
         value, pk, self.start = self.open(cursor)
         if self.key not in UNMOVING:
             queryset = queryset.unmoved_since(self.start)
-        queryset = queryset.filter(self.beyond(value, pk))
-        rows = list(queryset[: self.limit + 1])
-        return self.keep(rows[: self.limit], more=len(rows) > self.limit)
+        rows: list[Any] = []
+        for part in self.beyond(value, pk):
+            rows += queryset.filter(part)[: self.limit + 1 - len(rows)]
+        return self.keep(rows)
 
-    def keep(self, rows: list[Any], *, more: bool) -> list[Any]:
-        self.next_cursor = self.seal(rows[-1]) if more and rows else None
+    def keep(self, rows: list[Any]) -> list[Any]:
+        """The page out of rows that are one more than the page if there is another."""
+        rows, more = rows[: self.limit], rows[self.limit :]
+        self.next_cursor = self.seal(rows[-1]) if more else None
         return rows
 
-    def beyond(self, value: Any, pk: Any) -> Q:
-        """What comes after a row in this order, nulls last."""
-        than = "lt" if self.descending else "gt"
-        tie = Q(**{self.key: value, f"id__{than}": pk})
+    def beyond(self, value: Any, pk: Any) -> list[Any]:
+        """What comes after a row in this order: first what has the key, then nulls.
+
+        As (key, id) against the row's, so that an index starts right there.
+        """
+        than = TupleLessThan if self.descending else TupleGreaterThan
+        nulls = Q(**{self.key: None})
         if value is None:
-            return tie
-        after = Q(**{f"{self.key}__{than}": value}) | tie
-        return after | Q(**{self.key: None}) if self.field.null else after
+            return [nulls & Q(**{f"id__{'lt' if self.descending else 'gt'}": pk})]
+        after = than(Tuple(self.key, "id"), (value, pk))
+        return [after, nulls] if self.field.null else [after]
 
     def seal(self, row: Model) -> str:
         value = (
@@ -93,22 +105,26 @@ class KeysetPagination(BasePagination):
             if getattr(row, self.key) is not None
             else None
         )
-        return signing.dumps([value, str(row.pk), self.start], salt=self.salt())
+        return self.signer().sign_object([value, str(row.pk), self.start])
 
     def open(self, cursor: str) -> tuple[Any, Any, int]:
         try:
-            value, pk, start = signing.loads(cursor, salt=self.salt())
+            value, pk, start = self.signer().unsign_object(cursor)
         except signing.BadSignature as error:
             message = "This cursor is not from a list of yours with these filters."
             raise ValidationError({"cursor": [message]}, "invalid") from error
         return self.field.to_python(value), pk, start
 
-    def salt(self) -> str:
-        """Binds a cursor to who asked for what; the limit may change on the way."""
+    def signer(self) -> signing.Signer:
+        """Binds a cursor to who asked for what; the limit may change on the way.
+
+        Signs no time: an unchanged page has the same cursor, and so the same ETag.
+        """
         asked = self.request.query_params
         kept = sorted((k, v) for k, v in asked.items() if k not in self.parameters)
         bound = json.dumps([str(self.request.user.pk), self.request.path, kept])
-        return "cursor:" + hashlib.sha256(bound.encode()).hexdigest()
+        digest = hashlib.sha256(bound.encode()).hexdigest()
+        return signing.Signer(salt=f"cursor:{digest}")
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(self.envelope(data))

@@ -3,13 +3,14 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import JSONParser
 
 
-class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it: UTF-8, no name twice, no NaN; 400 for anything else."""
+class StrictJSONParser(JSONParser):
+    """JSON as RFC 8259 has it: UTF-8, no name twice, no NaN; 400 for anything else.
 
-    media_type = "application/json"
+    A JSONParser, because only to those does DRF apply the limit of the body's size.
+    """
 
     def parse(
         self,

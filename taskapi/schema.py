@@ -79,6 +79,10 @@ class Schema(AutoSchema):
     def get_operation(self, *args: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args)
         if operation:
+            summary, _, more = operation.pop("description").partition("\n")
+            operation["summary"] = summary.rstrip(".")
+            if more.strip():
+                operation["description"] = more.strip()
             for status in self.statuses(operation):
                 operation["responses"].setdefault(str(status), {})
             for status, response in operation["responses"].items():

@@ -1,8 +1,12 @@
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from taskapi import health
+
+FAVICON = static("drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png")
 
 urlpatterns = [
     path("api/auth/", include("accounts.urls")),
@@ -13,6 +17,7 @@ urlpatterns = [
     path("livez", health.livez),
     path("readyz", health.readyz),
     path("admin/", admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=FAVICON)),
 ]
 
 handler400 = "taskapi.errors.bad_request"

@@ -1,6 +1,7 @@
 """The body and the answer of `POST /api/tasks/batch`."""
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -12,11 +13,20 @@ from tasks.serializers import TaskInput, TaskPatch, TaskSerializer, VersionField
 MAX_OPERATIONS = 100
 
 
+class IdField(serializers.UUIDField):
+    """An id as text; a number is not one, though a UUID can be made of it."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class OperationSerializer(StrictSerializer):
     """One operation: `id` for update and delete, `data` for create and update."""
 
     op = StrictChoiceField(["create", "update", "delete"])
-    id = serializers.UUIDField(required=False, format="hex_verbose")
+    id = IdField(required=False, format="hex_verbose")
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
     data = serializers.DictField(required=False)  # type: ignore[assignment]
 
@@ -29,7 +39,7 @@ class OperationSerializer(StrictSerializer):
         errors |= {n: [f"Not for op {op}."] for n in given - allowed}
         if errors:
             raise serializers.ValidationError(errors)
-        return {"operation": self.operation(attrs)}
+        return {"op": op, "operation": self.operation(attrs)}
 
     def operation(self, attrs: dict[str, Any]) -> Operation:
         values = self.values(attrs)

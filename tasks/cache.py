@@ -29,8 +29,10 @@ def answer(request: Request, render: Callable[[], str]) -> HttpResponse:
         # Changes as time goes by, without a write: only its content can vouch for it.
         body = render()
         return fresh_or_unchanged(request, f'W/"{digest(body)}"', lambda: body)
-    revision = cast(Any, request.user).revision
-    tag = f'W/"{SHAPE}-{revision}-{digest(request.get_full_path())}"'
+    user = cast(Any, request.user)
+    # With the user: lists of two users at one URL are never each other's 304.
+    what = digest(f"{user.pk} {request.get_full_path()}")
+    tag = f'W/"{SHAPE}-{user.revision}-{what}"'
     return fresh_or_unchanged(request, tag, lambda: remembered(request, tag, render))
 
 

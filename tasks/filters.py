@@ -75,7 +75,8 @@ def names(field: str, values: dict[str, Any]) -> filters.Filter:
 
 def one_of(values: list[str], method: str) -> filters.Filter:
     choices = [(value, value) for value in values]
-    chosen = OneOfFilter(choices=choices, method=method)
+    hint = {"invalid_choice": f"Not one of: {', '.join(values)}."}
+    chosen = OneOfFilter(choices=choices, method=method, error_messages=hint)
     return described({"type": "string", "enum": values}, chosen)
 
 

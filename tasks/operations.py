@@ -142,6 +142,8 @@ class Batch:
             raise Task.DoesNotExist
         task.readable_by(self.author.owner_id)
         if not operation.expects.holds(task):
+            # An earlier operation may have changed it, in memory only.
+            task.refresh_from_db()
             raise Stale(task)
         return task
 

@@ -13,8 +13,6 @@ INDEXES = {
 def create(apps, schema_editor):
     if schema_editor.connection.vendor != "postgresql":
         return
-    schema_editor.execute("SET lock_timeout = '3s'")
-    schema_editor.execute("SET statement_timeout = 0")
     schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     for name, definition in INDEXES.items():
         # A build that was interrupted leaves an invalid index behind.
@@ -22,8 +20,6 @@ def create(apps, schema_editor):
         schema_editor.execute(
             f"CREATE INDEX CONCURRENTLY {name} ON tasks_task {definition} {LIVE}"
         )
-    schema_editor.execute("RESET statement_timeout")
-    schema_editor.execute("RESET lock_timeout")
 
 
 def drop(apps, schema_editor):
