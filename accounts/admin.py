@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import audit, limits
 from accounts.addresses import client_address, network
 from accounts.models import EndReason, Session, User
-from accounts.throttles import account_key
+from accounts.throttles import account_key, has_signed_in_from
 
 admin.site.site_url = "/api/docs"
 admin.site.site_header = admin.site.site_title = "Task API"
@@ -24,14 +24,28 @@ class LimitedLoginForm(AdminAuthenticationForm):
     """The API's own limits: the admin is no way around them."""
 
     def clean(self) -> dict[str, Any]:
-        request = cast(HttpRequest, self.request)
-        address = network(client_address(request))
-        account = account_key(self.cleaned_data.get("username", ""))
-        usages = [limits.hit("auth", address), limits.hit("login", account)]
-        if any(usage.is_over for usage in usages):
-            audit.record("limit_hit", request, limit="admin")
+        email = self.cleaned_data.get("username", "")
+        account = account_key(email)
+        if self.is_limited(email):
             raise forms.ValidationError("Too many attempts; try again later.")
-        return super().clean()
+        try:
+            cleaned = super().clean()
+        except forms.ValidationError:
+            audit.record("login_failed", self.request, account=account, via="admin")
+            raise
+        if user := self.get_user():
+            audit.record("login_ok", self.request, user_id=user.pk, via="admin")
+        return cleaned
+
+    def is_limited(self, email: str) -> bool:
+        request = cast(HttpRequest, self.request)
+        address = client_address(request)
+        by_address = limits.hit("auth", network(address))
+        by_account = limits.hit("login", account_key(email))
+        is_over = by_account.is_over and not has_signed_in_from(address, email)
+        if by_address.is_over or is_over:
+            audit.record("limit_hit", request, limit="admin")
+        return by_address.is_over or is_over
 
 
 admin.site.login_form = LimitedLoginForm
@@ -70,9 +84,12 @@ def end_sessions(
 ) -> None:
     from accounts.sessions import end
 
-    ended = sum(
-        end(user.pk, now=timezone.now(), reason=EndReason.REVOKED) for user in users
-    )
+    ended = 0
+    for user in users:
+        count = end(user.pk, now=timezone.now(), reason=EndReason.REVOKED)
+        by = request.user.pk
+        audit.record("sessions_revoked", request, user_id=user.pk, by=by, ended=count)
+        ended += count
     model_admin.message_user(request, f"Ended {ended} session(s).")
 
 
@@ -135,10 +152,18 @@ class UserAdmin(DjangoUserAdmin):
             fields=form.changed_data,
         )
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        # Django's would load all that the users own, to list it, and would refuse
+        # because of their sessions, which nobody may delete one by one.
+        users = [str(user) for user in objs]
+        return users, {"users": len(users)}, set(), []
+
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         from accounts import personal_data
 
+        erased = obj.pk
         personal_data.erase(obj)
+        audit.record("erase", request, user_id=erased, by=request.user.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:

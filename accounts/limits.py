@@ -72,13 +72,15 @@ class LocalCounters:
 
     def __init__(self) -> None:
         self.windows: dict[str, tuple[int, float]] = {}
+        self.crowded = 10_000
         self.lock = threading.Lock()
 
     def hit(self, key: str, seconds: int) -> tuple[int, float]:
         now = time.monotonic()
         with self.lock:
-            if len(self.windows) > 10_000:
+            if len(self.windows) > self.crowded:
                 self.windows = {k: w for k, w in self.windows.items() if w[1] > now}
+                self.crowded = max(10_000, 2 * len(self.windows))
             count, end = self.windows.get(key, (0, 0.0))
             if end <= now:
                 count, end = 0, now + seconds

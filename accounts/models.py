@@ -7,6 +7,7 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
 from django.db import connection, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -15,6 +16,11 @@ from django.utils import timezone
 from accounts import blacklist
 
 models.EmailField.register_lookup(Lower)
+
+# ASCII, so that "the same but for case" means the same in Python and each database.
+ascii_only = RegexValidator(
+    r"^[\x00-\x7f]*$", "Write the address in ASCII (xn-- for other domains).", "ascii"
+)
 
 # The ORM would take two statements to move a counter and to read it.
 ADVANCE = "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
@@ -78,7 +84,7 @@ class User(AbstractBaseUser):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=100)
-    email = models.EmailField(max_length=255)
+    email = models.EmailField(max_length=255, validators=[ascii_only])
     role = models.CharField(max_length=5, choices=Role, default=Role.USER)
     is_active = models.BooleanField(default=True)
     # Moves with every committed change of what the user owns, in the transaction that
@@ -187,6 +193,10 @@ class User(AbstractBaseUser):
 
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password and normalise(raw_password))
+
+    def set_unusable_password(self) -> None:
+        super().set_unusable_password()
+        self._password = ""  # a change as any other: `save` ends the sessions
 
     def check_password(self, raw_password: str | None) -> bool:
         return super().check_password(raw_password and normalise(raw_password))

@@ -4,22 +4,16 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts import passwords
-from accounts.models import Session, User
+from accounts.models import Session, User, ascii_only
 from accounts.strict import StrictCharField, StrictSerializer
 
 
 class EmailField(StrictCharField, serializers.EmailField):
-    """ASCII only, so that "the same but for case" means the same everywhere."""
+    """An e-mail address as the model has it."""
 
-    default_error_messages = {
-        "ascii": "Write the address in ASCII (xn-- for other domains)."
-    }
-
-    def to_internal_value(self, data: Any) -> str:
-        email = super().to_internal_value(data)
-        if not email.isascii():
-            self.fail("ascii")
-        return email
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.validators.append(ascii_only)
 
 
 class PasswordField(StrictCharField):

@@ -30,7 +30,7 @@ class StrictCharField(serializers.CharField):
 
 
 class StrictChoiceField(serializers.ChoiceField):
-    """Takes one of its names, and tells which there are instead of quoting the input."""
+    """Takes one of its names; a refusal tells them instead of quoting the input."""
 
     default_error_messages = {"invalid_choice": "Not one of: {names}."}
 

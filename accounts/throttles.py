@@ -92,10 +92,13 @@ class AccountThrottle(WindowThrottle):
         return account_key(email)
 
     def is_exempt(self, request: Request) -> bool:
-        address = client_address(request._request)
-        email = cast(dict[str, str], request.data)["email"].lower()
-        known = Session.objects.filter(user__email__lower=email, address=address)
-        return known.exists()
+        email = cast(dict[str, str], request.data)["email"]
+        return has_signed_in_from(client_address(request._request), email)
+
+
+def has_signed_in_from(address: str | None, email: str) -> bool:
+    known = Session.objects.filter(user__email__lower=email.lower(), address=address)
+    return address is not None and known.exists()
 
 
 def account_key(email: str) -> str:

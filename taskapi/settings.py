@@ -6,9 +6,12 @@ and names everything that is wrong. `NAME_FILE` reads a variable from a file.
 
 import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import dj_database_url
+import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
 from redis.backoff import NoBackoff
@@ -26,9 +29,12 @@ class Environment(FileAwareEnv):
         try:
             value = super()._get_value(env_key, default)
         except (OSError, ValueError):
-            self._errors[env_key].append(f"{env_key}_FILE is not a readable text file.")
+            self.refuse(env_key, f"{env_key}_FILE is not a readable text file.")
             return default
         return default if value == "" else value
+
+    def refuse(self, name: str, reason: str) -> None:
+        self._errors[name].append(reason)
 
 
 def secret(minimum: int, value: str) -> None:
@@ -48,6 +54,15 @@ def origins(values: list[str]) -> None:
             raise ValidationError(f"{value!r} {hint}")
 
 
+def hosts(values: list[str]) -> None:
+    if "*" in values:
+        raise ValidationError("Name the hosts; * would believe any Host header.")
+
+
+def names(name: str, default: list[str], check: Callable[[list[str]], None]) -> Any:
+    return env.list(name, default, subcast=str.strip, validate=check)
+
+
 env = Environment(eager=False, strip_whitespace=True)
 
 
@@ -57,6 +72,27 @@ def limit(text: str) -> Limit:
         return Limit.parse(text)
     except ValueError as error:
         raise ValidationError(str(error)) from None
+
+
+@env.parser_for("database")
+def database(text: str) -> Any:
+    if not re.match(r"(postgres(ql)?|sqlite)://", text):
+        raise ValidationError("Use postgres:// (production) or sqlite:// (to try out).")
+    try:
+        return dj_database_url.parse(text)
+    except ValueError:
+        raise ValidationError("Not a valid database URL.") from None
+
+
+@env.parser_for("email")
+def email(text: str) -> Any:
+    try:
+        found = dj_email_url.parse(text) | {"EMAIL_TIMEOUT": 10}
+    except ValueError:
+        raise ValidationError("Not a valid e-mail URL.") from None
+    if "EMAIL_BACKEND" not in found:
+        raise ValidationError("Use smtp://, submission:// or console://.")
+    return found
 
 
 signing_key = functools.partial(env.str, validate=functools.partial(secret, 32))
@@ -76,13 +112,13 @@ SESSION_DAYS = whole("SESSION_DAYS", 30)
 REFRESH_GRACE_SECONDS = env.int(
     "REFRESH_GRACE_SECONDS", 10, validate=validate.Range(0, 60)
 )
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], validate=origins)
+ALLOWED_HOSTS = names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], hosts)
+CORS_ALLOWED_ORIGINS = names("CORS_ALLOWED_ORIGINS", [], origins)
 HTTPS = env.bool("HTTPS", True)
 NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(min=0))
-DATABASE = env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+DATABASE = env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 # Each thread holds one; the readiness probe and the mailer have threads of their own.
-DATABASE_POOL_SIZE = whole("DATABASE_POOL_SIZE", env.int("WEB_THREADS", 8) + 3)
+DATABASE_POOL_SIZE = whole("DATABASE_POOL_SIZE", (env.int("WEB_THREADS", 8) or 0) + 3)
 REDIS_URL = env.str("REDIS_URL", None, validate=validate.Regexp(r"(rediss?|unix)://"))
 RATE_LIMITS = {
     "auth": env.limit("RATE_LIMIT_AUTH", "10/15m"),
@@ -96,12 +132,15 @@ TRASH_RETENTION_DAYS = whole("TRASH_RETENTION_DAYS", 30)
 IDEMPOTENCY_HOURS = whole("IDEMPOTENCY_HOURS", 24)
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "")
-EMAIL = env.dj_email_url("EMAIL_URL", "console://")
+EMAIL = env.email("EMAIL_URL", "console://")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "taskapi@localhost")
 LOG_LEVEL = env.str(
     "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
 )
 
+keys = [SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET]
+if None not in keys and len(set(keys)) < len(keys):
+    env.refuse("SECRET_KEY", "SECRET_KEY and the two JWT secrets must all differ.")
 try:
     env.seal()
 except EnvValidationError as error:
@@ -112,11 +151,6 @@ except EnvValidationError as error:
     raise ImproperlyConfigured(
         "Bad settings in the environment:\n" + "\n".join(lines)
     ) from None
-if len({SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET}) < 3:
-    raise ImproperlyConfigured(
-        "SECRET_KEY, JWT_ACCESS_SECRET and JWT_REFRESH_SECRET must all differ."
-    )
-
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -182,10 +216,6 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
         ),
     },
 }
-if DATABASE["ENGINE"] not in ENGINE_OPTIONS:
-    raise ImproperlyConfigured(
-        "DATABASE_URL: use postgres:// (production) or sqlite:// (trying it out)."
-    )
 DATABASES = {
     "default": DATABASE
     | {
@@ -262,6 +292,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "taskapi.pagination.KeysetPagination",
+    # OPTIONS tells no more than Allow does.
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "taskapi.schema.Schema",
     "EXCEPTION_HANDLER": "taskapi.errors.exception_handler",
     "NUM_PROXIES": NUM_PROXIES,
@@ -321,12 +353,12 @@ SILENCED_SYSTEM_CHECKS = [
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
+CSRF_FAILURE_VIEW = "taskapi.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
 X_FRAME_OPTIONS = "DENY"
 
 globals().update(EMAIL)
-EMAIL_TIMEOUT = 10
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_I18N = False

@@ -3,6 +3,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -15,6 +16,20 @@ def author(request: HttpRequest, task: Task) -> Author:
     actor_id = cast(UUID, request.user.pk)
     request_id = request.META["HTTP_X_REQUEST_ID"]
     return Author(task.user_id, actor_id, request_id, timezone.now())
+
+
+class ExactText(forms.CharField):
+    """Keeps text as it is: Django would trim it, and browsers send CR LF for LF."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"strip": False})
+
+    def to_python(self, value: Any) -> str:
+        text = (super().to_python(value) or "").replace("\r\n", "\n")
+        return text if text.strip() else ""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return self.to_python(initial) != self.to_python(data)
 
 
 class ChangeInline(admin.TabularInline):
@@ -80,6 +95,10 @@ class TaskAdmin(admin.ModelAdmin):
         "updated_at",
         "deleted_at",
     )
+    formfield_overrides = {
+        models.CharField: {"form_class": ExactText},
+        models.TextField: {"form_class": ExactText},
+    }
     inlines = (ChangeInline,)
     actions = (mark_done, trash)
 
@@ -87,6 +106,20 @@ class TaskAdmin(admin.ModelAdmin):
         self, request: HttpRequest, obj: Task | None = None
     ) -> tuple[str, ...]:
         return (*self.readonly_fields, "user") if obj else self.readonly_fields
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Task | None = None
+    ) -> bool:
+        # What is in the trash can be looked at; its owner may restore it.
+        is_live = obj is None or obj.deleted_at is None
+        return is_live and super().has_change_permission(request, obj)
+
+    has_delete_permission = has_change_permission
+
+    def formfield_for_dbfield(self, *args: Any, **options: Any) -> Any:
+        # A field counts as changed by what the page showed, not by what is there now:
+        # else a page opened before the owner's edit would put the old text back.
+        return super().formfield_for_dbfield(*args, show_hidden_initial=True, **options)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

@@ -114,7 +114,6 @@ class Task(models.Model):
             models.Index(fields=["user", *keys, "id"], name=name, condition=LIVE)
             for name, keys in {
                 "task_created": ["created_at"],
-                "task_updated": ["updated_at"],
                 "task_title": ["title"],
                 "task_priority": ["priority"],
                 "task_due": ["due_at"],
@@ -122,6 +121,8 @@ class Task(models.Model):
                 "task_priority_created": ["priority", "created_at"],
             }.items()
         ] + [
+            # With the trash: deleting a user asks for all tasks that refer to it.
+            models.Index(fields=["user", "updated_at", "id"], name="task_updated"),
             models.Index(
                 fields=["user", "deleted_at", "id"],
                 name="task_trash",

@@ -24,14 +24,15 @@ class Command(BaseCommand):
         gunicorn = configured_gunicorn()
         address = gunicorn.cfg.address[0]
         refuse_taken_port(*address)
+        url = public_url(*address)
         try:
             self.migrate()
-            login = make_demo()
+            way_in = first_login(url) or later_login(url)
         except OperationalError as error:
             reason = str(error).partition("\n")[0]
             raise CommandError(f"the database does not answer: {reason}") from error
         leave_database()
-        gunicorn.cfg.set("when_ready", lambda arbiter: self.announce(address, login))
+        gunicorn.cfg.set("when_ready", lambda arbiter: self.announce(url, way_in))
         gunicorn.run()
 
     def migrate(self) -> None:
@@ -41,22 +42,10 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             self.stdout.write(f"taskapi: applied {len(plan)} migrations")
 
-    def announce(self, address: tuple[str, int], login: str | None) -> None:
-        url = public_url(*address)
-        self.stdout.write(
-            f"\nTask API  {url}\n    docs  {url}/api/docs\n   admin  {url}/admin/"
-        )
-        if login:
-            email, password = login.split()
-            self.stdout.write(
-                f"   login  {email}  password  {password}  (shown this once)"
-            )
-            self.stdout.write(f"     try  {curl_login(url, email, password)}\n")
-        else:
-            self.stdout.write(
-                "   login  as before; forgotten: manage.py changepassword EMAIL"
-            )
-            self.stdout.write(f"     try  curl -s {url}/health\n")
+    def announce(self, url: str, way_in: str) -> None:
+        self.stdout.write(f"\nTask API  {url}")
+        self.stdout.write(f"    docs  {url}/api/docs")
+        self.stdout.write(f"   admin  {url}/admin/\n{way_in}\n")
         self.stdout.flush()
 
 
@@ -88,12 +77,25 @@ def refuse_taken_port(host: str, port: int) -> None:
         raise CommandError(reason) from error
 
 
-def make_demo() -> str | None:
-    """Return "email password" of a demo account made on a new embedded database."""
+def first_login(url: str) -> str | None:
+    """Make the demo account on a new embedded database, and say how to log in."""
     if os.environ.get("DATABASE_URL") or get_user_model().objects.exists():
         return None
     with transaction.atomic():
-        return call_command("demo", stdout=StringIO())
+        email, password = call_command("demo", stdout=StringIO()).split()
+    body = shlex.quote(json.dumps({"email": email, "password": password}))
+    curl = f"curl -s {url}/api/auth/login -H 'Content-Type: application/json' -d {body}"
+    return (
+        f"   login  {email}  password  {password}  (shown this once)\n     try  {curl}"
+    )
+
+
+def later_login(url: str) -> str:
+    if get_user_model().objects.exists():
+        hint = "as before; forgotten: manage.py changepassword EMAIL"
+    else:
+        hint = "nobody yet: manage.py createsuperuser"
+    return f"   login  {hint}\n     try  curl -s {url}/health"
 
 
 def leave_database() -> None:
@@ -107,8 +109,3 @@ def public_url(host: str, port: int) -> str:
     if host in {"0.0.0.0", "::"}:
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def curl_login(url: str, email: str, password: str) -> str:
-    body = shlex.quote(json.dumps({"email": email, "password": password}))
-    return f"curl -s {url}/api/auth/login -H 'Content-Type: application/json' -d {body}"

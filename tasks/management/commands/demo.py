@@ -3,7 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from tasks.models import Priority, Status
@@ -18,6 +18,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> str:
         password = secrets.token_urlsafe(12)
         users = get_user_model()._default_manager
+        if users.filter(email=EMAIL).exists():
+            raise CommandError(f"{EMAIL} is there already.")
         user = users.create_superuser(EMAIL, password, name="Demo")
         author = Author(user.pk, user.pk, "demo", timezone.now())
         perform([Create(values) for values in tasks(author)], author)

@@ -1,0 +1,177 @@
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+import redis
+from django.core.cache import cache
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.retry import Retry
+
+from taskapi.breaker import OPEN_SECONDS, Breaker, BreakerRedis, breaker
+
+PROMPTLY = 0.05
+
+
+class FakeTime:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    clock = FakeTime()
+    monkeypatch.setattr("taskapi.breaker.time", clock)
+    return clock
+
+
+class Server:
+    """Stands in for the network below BreakerRedis: fails as told, counts the calls."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.calls = 0
+
+    def execute_command(self, *args: Any, **options: Any) -> str:
+        self.calls += 1
+        if self.failure:
+            raise self.failure
+        return "PONG"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    server = Server()
+    monkeypatch.setattr(redis.Redis, "execute_command", server.execute_command)
+    return server
+
+
+@pytest.fixture
+def client() -> BreakerRedis:
+    return BreakerRedis()
+
+
+@pytest.mark.parametrize("failure", [ConnectionError("gone"), TimeoutError("slow")])
+def test_open_breaker_refuses_without_asking(
+    clock: FakeTime, server: Server, client: BreakerRedis, failure: Exception
+) -> None:
+    server.failure = failure
+    with pytest.raises(type(failure)):
+        client.ping()
+    with pytest.raises(ConnectionError, match="did not answer a moment ago"):
+        client.ping()
+
+    assert server.calls == 1
+
+
+def test_breaker_stays_open_for_its_time(
+    clock: FakeTime, server: Server, client: BreakerRedis
+) -> None:
+    breaker.trip()
+    clock.now += OPEN_SECONDS - 0.001
+    with pytest.raises(ConnectionError):
+        client.ping()
+
+    assert server.calls == 0
+
+
+def test_success_after_its_time_closes_the_breaker(
+    clock: FakeTime, server: Server, client: BreakerRedis
+) -> None:
+    breaker.trip()
+    clock.now += OPEN_SECONDS
+
+    assert [client.ping(), client.ping(), client.ping()] == ["PONG"] * 3
+
+
+def test_failure_after_its_time_opens_the_breaker_again(
+    clock: FakeTime, server: Server, client: BreakerRedis
+) -> None:
+    server.failure = ConnectionError("gone")
+    breaker.trip()
+    clock.now += OPEN_SECONDS
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            client.ping()
+
+    assert server.calls == 1
+
+
+@pytest.mark.usefixtures("clock")
+def test_refused_command_does_not_open_the_breaker(
+    server: Server, client: BreakerRedis
+) -> None:
+    server.failure = ResponseError("wrong type")
+    for _ in range(2):
+        with pytest.raises(ResponseError):
+            client.ping()
+
+    assert server.calls == 2
+
+
+def test_one_of_many_callers_tries_again(clock: FakeTime) -> None:
+    tripped = Breaker()
+    tripped.trip()
+    clock.now += OPEN_SECONDS
+    together = Barrier(16)
+
+    def ask(_: int) -> bool:
+        together.wait()
+        return tripped.allows()
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(ask, range(16)))
+
+    assert sum(answers) == 1
+
+
+@pytest.fixture
+def mute() -> Iterator[Callable[[], BreakerRedis]]:
+    """Clients of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        yield lambda: BreakerRedis(
+            port=port,
+            socket_connect_timeout=0.1,
+            socket_timeout=0.1,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+
+def test_mute_server_is_waited_for_once(mute: Callable[[], BreakerRedis]) -> None:
+    with mute() as first, pytest.raises(TimeoutError):
+        first.get("key")
+    started = time.monotonic()
+    with mute() as second, pytest.raises(ConnectionError):
+        second.get("key")
+
+    assert time.monotonic() - started < PROMPTLY
+
+
+@pytest.mark.django_db
+def test_requests_pass_while_the_breaker_is_open(alice_api: Any) -> None:
+    breaker.trip()
+
+    assert alice_api.get("/api/tasks").status_code == 200
+    assert (
+        alice_api.post("/api/tasks", {"title": "x"}, format="json").status_code == 201
+    )
+    assert len(alice_api.get("/api/tasks").json()["items"]) == 1
+
+
+def test_cache_is_guarded_by_the_breaker(settings: Any) -> None:
+    if not settings.REDIS_URL:
+        pytest.skip("needs Redis")
+    cache.set("key", "value")
+    breaker.trip()
+    assert cache.get("key") is None
+
+    breaker.reset()
+    assert cache.get("key") == "value"
