@@ -152,6 +152,10 @@ except EnvValidationError as error:
         "Bad settings in the environment:\n" + "\n".join(lines)
     ) from None
 INSTALLED_APPS = [
+    # First, so that their commands come before Django's of the same name.
+    "accounts",
+    "tasks",
+    "taskapi",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -165,9 +169,6 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
-    "accounts",
-    "tasks",
-    "taskapi",
 ]
 MIDDLEWARE = [
     "taskapi.middleware.RequestMiddleware",
