@@ -24,7 +24,7 @@ ascii_only = RegexValidator(
 
 # The ORM would take two statements to move a counter and to read it.
 ADVANCE = "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
-WRITABLE = ["name", "email", "password", "role", "is_active", "updated_at"]
+WRITABLE = {"name", "email", "password", "role", "is_active"}
 
 
 class Role(models.TextChoices):
@@ -93,6 +93,7 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     last_login = None
+    known: dict[str, Any]
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -113,39 +114,43 @@ class User(AbstractBaseUser):
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> Self:
         user = super().from_db(*args, **options)
-        user.known_standing = user.standing
+        user.known = user.writable()
         return user
 
-    @property
-    def standing(self) -> tuple[Any, ...]:
-        """What tokens vouch for; empty where it was not loaded."""
-        return tuple(self.__dict__.get(name) for name in ("role", "is_active"))
+    def writable(self) -> dict[str, Any]:
+        """The loaded fields that a save may write."""
+        return {name: self.__dict__[name] for name in WRITABLE & self.__dict__.keys()}
 
     def save(self, *, keep_session: UUID | None = None, **options: Any) -> None:
-        """Write the user; a new password or standing ends all sessions but one.
+        """Write what changed since it was read; a new password or standing ends all
+        sessions but one.
 
-        Whoever changes it: the API, the admin, a command. The revision is never written
-        from memory: it may have moved since it was read.
+        Whoever changes it: the API, the admin, a command. Nothing else is written: it
+        may have moved meanwhile, as the revision does all the time.
         """
         if self._state.adding:
             super().save(**options)
-            return
-        if options.get("update_fields") is None:
-            options["update_fields"] = WRITABLE
-        reason = self.reason_to_end_sessions()
-        with transaction.atomic():
-            User.objects.lock(self.pk)
-            super().save(**options)
-            if reason:
-                self.end_sessions(now=timezone.now(), reason=reason, keep=keep_session)
-        self.known_standing = self.standing
+        else:
+            if options.get("update_fields") is None:
+                options["update_fields"] = [*self.changed(), "updated_at"]
+            reason = self.reason_to_end_sessions()
+            with transaction.atomic():
+                User.objects.lock(self.pk)
+                super().save(**options)
+                if reason:
+                    now = timezone.now()
+                    self.end_sessions(now=now, reason=reason, keep=keep_session)
+        self.known = self.writable()
+
+    def changed(self) -> set[str]:
+        now = self.writable()
+        return {name for name in now if now[name] != self.known.get(name)}
 
     def reason_to_end_sessions(self) -> EndReason | None:
         # Django sets `_password` for a new password, not for a new hash of the old.
         if getattr(self, "_password", None) is not None:
             return EndReason.PASSWORD
-        known = getattr(self, "known_standing", self.standing)
-        return EndReason.STANDING if known != self.standing else None
+        return EndReason.STANDING if self.changed() & {"role", "is_active"} else None
 
     def end_sessions(
         self,

@@ -205,8 +205,20 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     },
     "django.db.backends.postgresql": {
-        "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 1.5},
+        "pool": {
+            "min_size": 1,
+            "max_size": DATABASE_POOL_SIZE,
+            "timeout": 1.5,
+            # The pool would try again at ever longer intervals, and find a database
+            # that was away for a minute another minute after its return.
+            "reconnect_timeout": 0.5,
+        },
         "connect_timeout": 2,
+        # A server that vanished without a word is given up on, not waited for.
+        "tcp_user_timeout": 4000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
         "options": " ".join(
             f"-c {name}={seconds}s"
             for name, seconds in {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import F
 
 from tasks.models import Change, StoredAnswer, Task
 from tasks.serializers import ChangeSerializer, TrashedTaskSerializer
@@ -24,7 +25,7 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
         ),
     )
     answers = StoredAnswer.objects.filter(user_id=user.pk).order_by("id")
-    yield "idempotencyKeys", answers.values("key", "status", "created_at")
+    yield "idempotencyKeys", answers.values("key", "status", createdAt=F("created_at"))
 
 
 def erase_owned(user: AbstractBaseUser) -> None:

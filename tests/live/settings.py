@@ -1,0 +1,13 @@
+"""The tests' settings for the real server: its limits and its workers can be told."""
+
+import os
+
+from accounts.limits import Limit
+from tests.settings import *  # noqa: F403
+from tests.settings import MIDDLEWARE, RATE_LIMITS
+
+for name in RATE_LIMITS:
+    if text := os.environ.get(f"LIVE_LIMIT_{name.upper()}"):
+        RATE_LIMITS[name] = Limit.parse(text)
+
+MIDDLEWARE = ["tests.live.middleware.tell_worker", *MIDDLEWARE]
