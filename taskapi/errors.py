@@ -115,16 +115,21 @@ def body(exc: Exception, api_exception: Any, status: int) -> dict[str, Any]:
 
 def flattened(details: Any, path: str = "") -> Iterator[dict[str, str]]:
     """DRF's nested details as a flat list; a path such as `operations.3.data.title`."""
-    if isinstance(details, dict) and details.keys() == {"message", "code"}:
+    if is_leaf(details):
         yield {"field": path, **details}
     elif isinstance(details, dict):
         for name, inner in details.items():
             part = "" if name == "non_field_errors" else str(name)
             yield from flattened(inner, ".".join(filter(None, [path, part])))
     else:
-        is_plain = all(set(d) == {"message", "code"} for d in details)
+        is_plain = all(map(is_leaf, details))
         for index, inner in enumerate(details):
             yield from flattened(inner, path if is_plain else f"{path}.{index}")
+
+
+def is_leaf(details: Any) -> bool:
+    # Fields may be called so too; theirs are not text.
+    return isinstance(details, dict) and isinstance(details.get("message"), str)
 
 
 def plain_response(status: int, message: str) -> HttpResponse:

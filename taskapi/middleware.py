@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
+from django.middleware.common import CommonMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_header_parameters
 
@@ -28,6 +29,7 @@ PAGES = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 PAGE_PATHS = ("/admin", "/api/docs")
+PROBE_PATHS = ("/livez", "/readyz")
 
 
 class Utf8Request(WSGIRequest):
@@ -68,6 +70,18 @@ class RequestMiddleware:
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
         # Here, not before the other middleware: a refusal gets their headers too.
         return refusal(request)
+
+
+class HostMiddleware(CommonMiddleware):
+    """Django's, which refuses a Host that is not allowed; but not a probe's.
+
+    A load balancer names the address it asks, and no URL is made of it.
+    """
+
+    def process_request(self, request: HttpRequest) -> Any:
+        if request.path in PROBE_PATHS:
+            return None
+        return super().process_request(request)
 
 
 def refusal(request: HttpRequest) -> HttpResponse | None:

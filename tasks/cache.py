@@ -47,11 +47,19 @@ def fresh_or_unchanged(
 
 def remembered(request: Request, tag: str, render: Callable[[], str]) -> str:
     key = f"list:{request.user.pk}:{tag}"
-    body: str | None = cache.get(key)
+    body = kept(key)
     if body is None:
         body = render()
         cache.set(key, body, settings.LIST_CACHE_SECONDS)
     return body
+
+
+def kept(key: str) -> str | None:
+    try:
+        body = cache.get(key)
+    except ValueError:  # damaged: as good as lost
+        return None
+    return body if isinstance(body, str) else None
 
 
 def digest(text: str) -> str:

@@ -9,7 +9,10 @@ from rest_framework.exceptions import ValidationError
 from tasks.models import Task
 
 ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
-TAG_LIST = re.compile(rf"\s*(?:\*|{ENTITY_TAG}(?:\s*,\s*{ENTITY_TAG})*)\s*")
+
+# A list may have empty elements (RFC 9110 section 5.6.1).
+ELEMENT = rf"[ \t]*(?:{ENTITY_TAG}[ \t]*)?"
+TAG_LIST = re.compile(f"{ELEMENT}(?:,{ELEMENT})*")
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,12 @@ def tags(request: HttpRequest, header: str) -> tuple[str, ...] | None:
     value = request.headers.get(header)
     if value is None:
         return None
-    if not TAG_LIST.fullmatch(value):
+    if value.strip() == "*":
+        return ("*",)
+    found = tuple(re.findall(ENTITY_TAG, value))
+    if not found or not TAG_LIST.fullmatch(value):
         raise ValidationError({header: ['Send "*" or quoted tags such as "v3".']})
-    return ("*",) if value.strip() == "*" else tuple(re.findall(ENTITY_TAG, value))
+    return found
 
 
 def is_unchanged(request: HttpRequest, etag: str) -> bool:

@@ -66,10 +66,16 @@ def test_trailing_slash_does_not_redirect_a_body_away(alice_api: APIClient) -> N
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "a b", "[::1"])
 def test_unknown_host_is_400(host: str) -> None:
-    response = anyone().get("/livez", HTTP_HOST=host)
+    response = anyone().get("/health", HTTP_HOST=host)
 
     message = "The request cannot be served as it is."
     assert_error(response, 400, "BAD_REQUEST", message)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.django_db(transaction=True)
+def test_probe_is_answered_whatever_host_it_names(path: str) -> None:
+    assert anyone().get(path, HTTP_HOST="10.0.1.23:8000").status_code == 200
 
 
 @pytest.mark.parametrize(

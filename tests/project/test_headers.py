@@ -34,7 +34,7 @@ ANSWERS: dict[str, tuple[int, Ask]] = {
         400,
         lambda c, **x: c.post("/api/auth/login", b"{", content_type=JSON, **x),
     ),
-    "400 host": (400, lambda c, **x: c.get("/livez", HTTP_HOST="evil", **x)),
+    "400 host": (400, lambda c, **x: c.get("/health", HTTP_HOST="evil", **x)),
     "400 chunked": (
         400,
         lambda c, **x: c.get("/livez", HTTP_TRANSFER_ENCODING="chunked", **x),

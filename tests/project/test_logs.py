@@ -115,7 +115,7 @@ def test_query_string_is_not_logged(
 
 
 def test_bad_host_is_one_line(lines: Lines) -> None:
-    anyone().get("/livez", HTTP_HOST="evil.example")
+    anyone().get("/health", HTTP_HOST="evil.example")
     [line] = lines()
 
     assert (line["logger"], line["status"]) == ("taskapi.access", 400)

@@ -1,0 +1,341 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tasks.models import Change, Priority, Status, Task
+from tasks.operations import Author, Create, Delete, Update, perform, perform_one
+from tests.factories import make_task, make_user
+from tests.tasks.conftest import Clock
+from tests.tasks.wire import author, details_of, ids, make_tasks, titles, trash
+
+LIST = "/api/tasks"
+
+
+def task_queries(api: APIClient, path: str = LIST) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert api.get(path).status_code == 200
+    return sum("tasks_task" in query["sql"] for query in queries.captured_queries)
+
+
+@pytest.mark.parametrize("query", ["", "?limit=1", "?q=plants&sort=title", "?page=9"])
+def test_second_answer_costs_no_task_query(
+    alice_api: APIClient, task: Task, query: str
+) -> None:
+    assert task_queries(alice_api, LIST + query) > 0
+    assert task_queries(alice_api, LIST + query) == 0
+
+
+def test_cached_answer_is_the_same_answer(alice_api: APIClient, task: Task) -> None:
+    first, second = alice_api.get(LIST), alice_api.get(LIST)
+
+    assert second.content == first.content
+    names = ["ETag", "Cache-Control", "Vary", "Content-Type"]
+    assert [second[n] for n in names] == [first[n] for n in names]
+    assert first["Cache-Control"] == "private, no-cache"
+    assert "Authorization" in first["Vary"].split(", ")
+    assert first["ETag"].startswith('W/"')
+
+
+def test_pages_by_cursor_are_cached_too(alice_api: APIClient, alice: User) -> None:
+    make_tasks(alice, [{}] * 3)
+    cursor = alice_api.get(f"{LIST}?limit=1").json()["nextCursor"]
+    path = f"{LIST}?limit=1&cursor={cursor}"
+
+    assert task_queries(alice_api, path) == 1
+    assert task_queries(alice_api, path) == 0
+
+
+def json(api: APIClient, method: str, path: str, body: Any, **headers: str) -> Any:
+    send = getattr(api, method)
+    return send(path, body, format="json", **headers)
+
+
+def batch(api: APIClient, operation: dict[str, Any]) -> Any:
+    return json(api, "post", f"{LIST}/batch", {"operations": [operation]})
+
+
+def by_admin(operation: Any) -> Callable[[APIClient, Task, Task], None]:
+    def write(api: APIClient, live: Task, trashed: Task) -> None:
+        admin = make_user("admin", role="ADMIN")
+        by = Author(live.user_id, admin.pk, "admin", author(live.user).now)
+        perform([operation(live)], by)
+
+    return write
+
+
+PUT = {
+    "title": "Put",
+    "description": None,
+    "status": "DONE",
+    "priority": "LOW",
+    "dueDate": None,
+}
+# Every route by which the list can change.
+WRITES: dict[str, Callable[[APIClient, Task, Task], Any]] = {
+    "create": lambda api, live, gone: json(api, "post", LIST, {"title": "B"}),
+    "patch": lambda api, live, gone: json(
+        api, "patch", f"{LIST}/{live.pk}", {"title": "B"}
+    ),
+    "put": lambda api, live, gone: json(
+        api, "put", f"{LIST}/{live.pk}", PUT, HTTP_IF_MATCH="*"
+    ),
+    "delete": lambda api, live, gone: api.delete(f"{LIST}/{live.pk}"),
+    "restore": lambda api, live, gone: api.post(f"{LIST}/{gone.pk}/restore"),
+    "batch create": lambda api, live, gone: batch(
+        api, {"op": "create", "data": {"title": "B"}}
+    ),
+    "batch update": lambda api, live, gone: batch(
+        api, {"op": "update", "id": str(live.pk), "data": {"priority": "LOW"}}
+    ),
+    "batch delete": lambda api, live, gone: batch(
+        api, {"op": "delete", "id": str(live.pk)}
+    ),
+    "create with key": lambda api, live, gone: json(
+        api, "post", LIST, {"title": "B"}, HTTP_IDEMPOTENCY_KEY="k"
+    ),
+    "admin create": by_admin(lambda live: Create({"title": "B"})),
+    "admin update": by_admin(lambda live: Update({"title": "B"}, live.pk)),
+    "admin delete": by_admin(lambda live: Delete(id=live.pk)),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_every_write_changes_tag_and_list(
+    alice_api: APIClient, alice: User, name: str
+) -> None:
+    live, trashed = make_task(alice), trash(make_task(alice, title="Gone"))
+    before = alice_api.get(LIST)
+    WRITES[name](alice_api, live, trashed)
+    known = {"HTTP_IF_NONE_MATCH": before["ETag"]}
+    after = alice_api.get(LIST, **known)
+
+    assert after.status_code == 200
+    assert after["ETag"] != before["ETag"]
+    assert after.json()["items"] != before.json()["items"]
+    shown = {item["id"] for item in after.json()["items"]}
+    assert shown == {str(task.pk) for task in Task.objects.live()}
+
+
+def test_destroyed_task_moves_the_tag_too(alice_api: APIClient, alice: User) -> None:
+    trashed = trash(make_task(alice))
+    before = alice_api.get(LIST)["ETag"]
+    alice_api.delete(f"{LIST}/trash/{trashed.pk}")
+
+    assert alice_api.get(LIST)["ETag"] != before
+
+
+@pytest.mark.parametrize("other", ["?limit=2", "?limit=1&page=2", "?sort=title"])
+def test_answer_to_another_query_is_never_served(
+    alice_api: APIClient, alice: User, other: str
+) -> None:
+    for title in ("first", "second"):
+        make_task(alice, title=title)
+    first = alice_api.get(f"{LIST}?limit=1")
+    known = {"HTTP_IF_NONE_MATCH": first["ETag"]}
+    response = alice_api.get(LIST + other, **known)
+
+    assert response.status_code == 200
+    assert response["ETag"] != first["ETag"]
+    assert response.content != first.content
+
+
+def test_answer_to_another_user_is_never_served(
+    alice: User, bob: User, alice_api: APIClient, bob_api: APIClient
+) -> None:
+    make_task(alice, title="Of alice")
+    make_task(bob, title="Of bob")
+    of_alice = alice_api.get(LIST)
+    alice.refresh_from_db()
+    bob.refresh_from_db()
+    assert alice.revision == bob.revision
+
+    known = {"HTTP_IF_NONE_MATCH": of_alice["ETag"]}
+    response = bob_api.get(LIST, **known)
+    # One URL, two representations: a shared tag would let a cache mix them up.
+    assert response.status_code == 200
+    assert titles(response) == ["Of bob"]
+    assert titles(bob_api.get(LIST)) == ["Of bob"]
+    assert titles(alice_api.get(LIST)) == ["Of alice"]
+
+
+def test_write_of_somebody_else_leaves_the_cache_alone(
+    alice_api: APIClient, task: Task, bob: User
+) -> None:
+    tag = alice_api.get(LIST)["ETag"]
+    make_task(bob)
+
+    assert task_queries(alice_api) == 0
+    assert alice_api.get(LIST)["ETag"] == tag
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("form", ["{}", '"x", {}', "*"])
+@pytest.mark.parametrize("weak", [True, False])
+def test_unchanged_list_is_not_sent_again(
+    alice_api: APIClient, task: Task, form: str, weak: bool
+) -> None:
+    tag = alice_api.get(LIST)["ETag"]
+    known = form.format(tag if weak else tag.removeprefix("W/"))
+    with CaptureQueriesContext(connection) as queries:
+        response = alice_api.get(LIST, HTTP_IF_NONE_MATCH=known)
+
+    assert response.status_code == 304
+    assert response.content == b""
+    assert response["ETag"] == tag
+    assert response["Cache-Control"] == "private, no-cache"
+    assert "Authorization" in response["Vary"].split(", ")
+    assert response["X-Request-Id"]
+    assert "Content-Type" not in response
+    assert len(queries) == 1  # the caller
+
+
+def test_malformed_if_none_match_is_refused(alice_api: APIClient) -> None:
+    response = alice_api.get(LIST, HTTP_IF_NONE_MATCH="x")
+
+    assert details_of(response) == [("If-None-Match", "invalid")]
+
+
+def test_refusal_is_not_cached_over(alice_api: APIClient, task: Task) -> None:
+    for _ in range(2):
+        assert alice_api.get(f"{LIST}?limit=101").status_code == 400
+
+
+def test_write_that_rolls_back_moves_nothing(
+    alice_api: APIClient, alice: User, task: Task
+) -> None:
+    before = alice_api.get(LIST)
+    with transaction.atomic():
+        perform_one(Create({"title": "Never"}), author(alice))
+        transaction.set_rollback(True)
+
+    assert task_queries(alice_api) == 0
+    after = alice_api.get(LIST)
+    assert (after["ETag"], after.content) == (before["ETag"], before.content)
+
+
+def test_write_that_fails_half_way_moves_nothing(
+    alice_api: APIClient, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError
+
+    before = alice_api.get(LIST)
+    monkeypatch.setattr(Change.objects, "bulk_create", fail)
+    alice_api.raise_request_exception = False
+    response = json(alice_api, "patch", f"{LIST}/{task.pk}", {"title": "B"})
+    assert response.status_code == 500
+
+    after = alice_api.get(LIST)
+    assert (after["ETag"], after.content) == (before["ETag"], before.content)
+
+
+def test_list_read_while_a_write_commits_is_not_remembered_as_the_new_one(
+    alice_api: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_task(alice, title="old")
+    get, writing = cache.get, True
+
+    def get_then_write(key: str) -> Any:
+        nonlocal writing
+        if writing:
+            writing = False
+            make_task(alice, title="new")
+        return get(key)
+
+    monkeypatch.setattr(cache, "get", get_then_write)
+    first = alice_api.get(LIST)
+    second = alice_api.get(LIST, HTTP_IF_NONE_MATCH=first["ETag"])
+
+    assert second.status_code == 200
+    assert set(titles(second)) == {"old", "new"}
+
+
+@pytest.fixture
+def _redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not settings.REDIS_URL:
+        pytest.skip("no Redis to be away")
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise redis.ConnectionError("refused")
+
+    monkeypatch.setattr(redis.Redis, "execute_command", refuse)
+
+
+@pytest.mark.usefixtures("_redis_away")
+def test_without_redis_lists_are_answered_and_current(
+    alice_api: APIClient, task: Task
+) -> None:
+    first = alice_api.get(LIST)
+    again = alice_api.get(LIST, HTTP_IF_NONE_MATCH=first["ETag"])
+    json(alice_api, "patch", f"{LIST}/{task.pk}", {"title": "B"})
+    changed = alice_api.get(LIST, HTTP_IF_NONE_MATCH=first["ETag"])
+
+    assert titles(first) == ["Water the plants"]
+    assert again.status_code == 304
+    assert titles(changed) == ["B"]
+
+
+@pytest.mark.usefixtures("_redis_away")
+def test_without_redis_every_answer_comes_from_the_database(
+    alice_api: APIClient, task: Task
+) -> None:
+    assert task_queries(alice_api) == task_queries(alice_api) == 2
+
+
+def test_answers_before_an_outage_do_not_come_back_after_it(
+    alice_api: APIClient, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = alice_api.get(LIST)
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "get", lambda key: None)
+        patched.setattr(cache, "set", lambda *args: None)
+        json(alice_api, "patch", f"{LIST}/{task.pk}", {"title": "B"})
+    fresh = alice_api.get(LIST, HTTP_IF_NONE_MATCH=stale["ETag"])
+
+    assert titles(fresh) == ["B"]
+
+
+def test_overdue_tasks_are_never_cached(
+    alice_api: APIClient, alice: User, clock: Clock
+) -> None:
+    make_task(alice, due_at=clock.time)
+    path = f"{LIST}?overdue=true"
+    before = alice_api.get(path)
+    clock.advance(seconds=1)
+    after = alice_api.get(path, HTTP_IF_NONE_MATCH=before["ETag"])
+
+    assert titles(before) == []
+    assert titles(after) == ["Water the plants"]
+
+
+def test_overdue_list_is_vouched_for_by_its_content(
+    alice_api: APIClient, alice: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tasks(alice, [{"due_at": clock.time}] * 3)
+    clock.advance(seconds=1)
+    path = f"{LIST}?overdue=true&limit=2"
+    before = alice_api.get(path)
+    clock.advance(minutes=5)
+    # Signatures take the time from here.
+    monkeypatch.setattr("django.core.signing.time.time", clock.time.timestamp)
+    after = alice_api.get(path, HTTP_IF_NONE_MATCH=before["ETag"])
+
+    assert len(ids(before)) == 2
+    assert before.json()["nextCursor"]
+    assert after.status_code == 304
+
+
+def test_cached_list_keeps_every_character(alice_api: APIClient, alice: User) -> None:
+    title = '\u2028 <b>"ä" 🚀 \x1b'
+    make_task(alice, title=title, status=Status.DONE, priority=Priority.LOW)
+
+    for _ in range(2):
+        assert titles(alice_api.get(LIST)) == [title]
