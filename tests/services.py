@@ -88,7 +88,8 @@ def provide(launcher: Launcher, *, required: bool) -> list[str]:
     else:
         found = [obtain(each, launcher, required) for each in (POSTGRESQL, VALKEY)]
     # A file, because tests share the database between threads and processes.
-    os.environ.setdefault("DATABASE_URL", f"sqlite:///{launcher.folder}/db.sqlite3")
+    if not POSTGRESQL.url:
+        os.environ["DATABASE_URL"] = f"sqlite:///{launcher.folder}/db.sqlite3"
     return found
 
 
@@ -104,9 +105,7 @@ def obtain(service: Service, launcher: Launcher, required: bool) -> str:
     except (CannotStartError, OSError) as reason:
         if required:
             raise pytest.UsageError(f"no {service.name}: {reason}") from None
-        warn(
-            f"NO {service.name.upper()}, TESTING ON {service.stand_in.upper()}: {reason}"
-        )
+        warn(f"NO {service.name}, SO TESTING ON {service.stand_in}: {reason}")
         return service.stand_in
 
 

@@ -1,0 +1,191 @@
+"""`manage.py serve` and `gunicorn.conf.py`, in processes and on ports of their own."""
+
+import os
+import random
+import runpy
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
+from urllib.request import urlopen
+
+import pytest
+from gunicorn import util
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def free_port() -> int:
+    """One below 32768, which no outgoing connection takes in the meantime."""
+    while True:
+        with suppress(OSError):
+            port = random.randrange(15000, 32000)
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
+
+
+def start_server(database: Path, **variables: str) -> subprocess.Popen[str]:
+    """`manage.py serve` on SQLite and local memory."""
+    inherited = {n: v for n, v in os.environ.items() if not n.startswith("WEB_")}
+    default = {"DATABASE_URL": f"sqlite:///{database}", "REDIS_URL": "", "HOST": ""}
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "serve"],
+        cwd=ROOT,
+        env=inherited
+        | default
+        | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+        | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def refusal(database: Path, **variables: str) -> tuple[int, str]:
+    with start_server(database, **variables) as process:
+        _, errors = process.communicate(timeout=30)
+    return process.returncode, errors
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "db.sqlite3"
+
+
+@pytest.fixture
+def server(database: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server that answers, and its port."""
+    port = free_port()
+    with start_server(database, PORT=str(port)) as process:
+        assert process.stdout is not None
+        while process.poll() is None and "/health" not in process.stdout.readline():
+            pass
+        yield process, port
+        process.kill()
+        process.communicate()
+
+
+def test_taken_port_is_refused_at_once(database: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+
+        status, errors = refusal(database, PORT=str(port))
+
+    assert status == 1
+    remedy = f"port {port} is taken; choose another: PORT={port + 1}"
+    assert errors == f"CommandError: {remedy}\n"
+
+
+def test_database_that_does_not_answer_is_named(database: Path) -> None:
+    status, errors = refusal(database / "missing", PORT=str(free_port()))
+
+    assert status == 1
+    assert errors == (
+        "CommandError: the database does not answer: unable to open database file\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "http", "PORT must be a whole number from 1 to 65535, not 'http'"),
+        (
+            "WEB_THREADS",
+            "0",
+            "WEB_THREADS must be a whole number from 1 to 1000, not '0'",
+        ),
+        ("WEB_CONCURRENCY", "2", "WEB_CONCURRENCY=2 needs REDIS_URL: without it each"),
+    ],
+)
+def test_bad_setting_is_refused_in_one_line(
+    database: Path, name: str, value: str, sentence: str
+) -> None:
+    status, errors = refusal(database, **{name: value})
+
+    assert status == 1
+    assert errors.startswith(f"taskapi: {sentence}")
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_being_told_to_stop_while_starting_is_no_failure(
+    database: Path, number: signal.Signals
+) -> None:
+    with start_server(database, PORT=str(free_port())) as process:
+        time.sleep(0.15)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert errors == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_being_told_to_stop_while_serving_is_no_failure(
+    server: tuple[subprocess.Popen[str], int], number: signal.Signals
+) -> None:
+    process, _ = server
+
+    process.send_signal(number)
+    process.communicate(timeout=30)
+
+    assert process.returncode == 0
+
+
+def test_clients_that_never_hang_up_keep_nobody_waiting(
+    server: tuple[subprocess.Popen[str], int],
+) -> None:
+    _, port = server
+    with ExitStack() as open_ends:
+        for _ in range(8):
+            client = open_ends.enter_context(
+                socket.create_connection(("127.0.0.1", port))
+            )
+            client.sendall(
+                b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            )
+            assert client.recv(100).startswith(b"HTTP/1.1 200 ")
+        started = time.monotonic()
+
+        with urlopen(f"http://127.0.0.1:{port}/livez", timeout=30) as response:
+            assert response.status == 200
+
+    assert time.monotonic() - started < 1
+
+
+def test_worker_told_to_stop_before_it_listens_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hook = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_fork"]
+    inherited: SimpleQueue[int] = SimpleQueue()
+    inherited.put(signal.SIGTERM)
+    reset: list[int] = []
+    monkeypatch.setattr(signal, "signal", lambda number, _: reset.append(number))
+
+    with pytest.raises(SystemExit):
+        hook(SimpleNamespace(SIG_QUEUE=inherited), None)
+
+    assert signal.SIGTERM in reset
+
+
+def test_connections_stop_waiting_for_half_a_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(util, "close_graceful", util.close_graceful)
+    hook = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"]
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        hook(SimpleNamespace(sockets=[SimpleNamespace(sock=listener)]))
+        stack.enter_context(socket.create_connection(listener.getsockname()))
+        connection = stack.enter_context(listener.accept()[0])
+
+        limit = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
+
+    assert struct.unpack("ll", limit) == (5, 0)
