@@ -4,9 +4,11 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
@@ -61,6 +63,7 @@ class RequestMiddleware:
         token = logs.request_id.set(request_id)
         try:
             response = self.get_response(request)
+            take_in_rest(request)
             add_headers(request, response)
             log(request, response, time.perf_counter() - started)
         finally:
@@ -70,6 +73,19 @@ class RequestMiddleware:
     def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
         # Here, not before the other middleware: a refusal gets their headers too.
         return refusal(request)
+
+
+def take_in_rest(request: HttpRequest) -> None:
+    """Read what is left of a body that was refused unread.
+
+    The server would reset the connection, and a proxy that still sends would answer
+    502 instead of passing the refusal on.
+    """
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and 0 < int(length) <= settings.MAX_BODY_BYTES:
+        with suppress(OSError):
+            while request.read(65536):
+                pass
 
 
 class HostMiddleware(CommonMiddleware):

@@ -19,3 +19,5 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     # A file: with an in-memory database threads would see "table is locked".
     path = Path(DATABASES["default"]["NAME"])
     DATABASES["default"]["TEST"] = {"NAME": path.with_suffix(".test.sqlite3")}
+# Each test client would look for every static file anew.
+WHITENOISE_USE_FINDERS = False
