@@ -10,11 +10,18 @@ if sys.argv[1:2] == ["serve"]:
     # Being told to stop is no failure, and may come while Django still loads.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit())
+    from taskapi import multiprocess  # before Django loads what counts
 
+    multiprocess.prepare()
+
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from dotenv import load_dotenv
 
 if __name__ == "__main__":
     load_dotenv(Path(__file__).resolve().parent / ".env")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"taskapi: {error}")

@@ -1,5 +1,6 @@
 """Where a request comes from, told only by parties that we trust."""
 
+import re
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
@@ -21,8 +22,10 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def plain(address: str) -> str | None:
+    # Some proxies add the port: "192.0.2.1:49152", "[2001:db8::1]:49152".
+    bare = re.fullmatch(r"\[(.+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+", address)
     try:
-        parsed = ip_address(address)
+        parsed = ip_address((bare[1] or bare[2]) if bare else address)
     except ValueError:
         return None
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:

@@ -9,11 +9,12 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from rest_framework.exceptions import Throttled
 
-from accounts import audit, limits
+from accounts import audit
 from accounts.addresses import client_address, network
 from accounts.models import EndReason, Session, User
-from accounts.throttles import account_key, has_signed_in_from
+from accounts.throttles import account_key, enforce, limit_account
 
 admin.site.site_url = "/api/docs"
 admin.site.site_header = admin.site.site_title = "Task API"
@@ -39,13 +40,12 @@ class LimitedLoginForm(AdminAuthenticationForm):
 
     def is_limited(self, email: str) -> bool:
         request = cast(HttpRequest, self.request)
-        address = client_address(request)
-        by_address = limits.hit("auth", network(address))
-        by_account = limits.hit("login", account_key(email))
-        is_over = by_account.is_over and not has_signed_in_from(address, email)
-        if by_address.is_over or is_over:
-            audit.record("limit_hit", request, limit="admin")
-        return by_address.is_over or is_over
+        try:
+            enforce(request, "auth", network(client_address(request)))
+            limit_account(request, email)
+        except Throttled:
+            return True
+        return False
 
 
 admin.site.login_form = LimitedLoginForm
@@ -135,6 +135,11 @@ class UserAdmin(DjangoUserAdmin):
     show_full_result_count = False
     inlines = (SessionInline,)
     actions = (end_sessions, deactivate)
+
+    def formfield_for_dbfield(self, *args: Any, **options: Any) -> Any:
+        # A field counts as changed by what the page showed, not by what is there now:
+        # else an old page would undo a deactivation.
+        return super().formfield_for_dbfield(*args, show_hidden_initial=True, **options)
 
     def save_model(
         self, request: HttpRequest, obj: User, form: forms.ModelForm, change: bool

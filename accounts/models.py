@@ -6,12 +6,14 @@ from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import connection, models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from accounts import blacklist
 
@@ -90,6 +92,8 @@ class User(AbstractBaseUser):
     # Moves with every committed change of what the user owns, in the transaction that
     # changes it: list caches and list ETags hang on it.
     revision = models.PositiveBigIntegerField(default=0, editable=False)
+    # Moves whenever all sessions end; sessions of the admin hang on it.
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     last_login = None
@@ -116,6 +120,10 @@ class User(AbstractBaseUser):
         user = super().from_db(*args, **options)
         user.known = user.writable()
         return user
+
+    def refresh_from_db(self, *args: Any, **options: Any) -> None:
+        super().refresh_from_db(*args, **options)
+        self.known = self.writable()
 
     def writable(self) -> dict[str, Any]:
         """The loaded fields that a save may write."""
@@ -169,6 +177,9 @@ class User(AbstractBaseUser):
         ending = list(live.filter(pk=only) if only else live)
         ended = Session.objects.filter(pk__in=[session.pk for session in ending])
         ended.update(ended_at=now, end_reason=reason)
+        if not (only or keep):
+            myself = User.objects.filter(pk=self.pk)
+            myself.update(session_epoch=F("session_epoch") + 1)
         blacklist.blacklist([session.good_token_id for session in ending], now)
         return len(ending)
 
@@ -204,7 +215,21 @@ class User(AbstractBaseUser):
         self._password = ""  # a change as any other: `save` ends the sessions
 
     def check_password(self, raw_password: str | None) -> bool:
-        return super().check_password(raw_password and normalise(raw_password))
+        raw = raw_password and normalise(raw_password)
+        return check_password(raw, self.password, self.upgrade_password)
+
+    def upgrade_password(self, raw_password: str) -> None:
+        """Store a newer hash of the same password, unless it was changed meanwhile."""
+        newer = make_password(raw_password)
+        same = User.objects.filter(pk=self.pk, password=self.password)
+        if same.update(password=newer):
+            self.password = self.known["password"] = newer
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        # What signs out of the API everywhere signs out of the admin, too.
+        proof = f"{self.password} {self.session_epoch}"
+        salt = "accounts.User.session"
+        return salted_hmac(salt, proof, secret=secret, algorithm="sha256").hexdigest()
 
 
 def normalise(password: str) -> str:
@@ -224,7 +249,9 @@ class Session(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="sessions", db_index=False
+    )
     user_agent = models.CharField(max_length=255, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
     generation = models.PositiveIntegerField(default=1)

@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from threading import BoundedSemaphore
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +20,7 @@ MAX_BYTES = 1024
 
 logger = logging.getLogger(__name__)
 mailer = ThreadPoolExecutor(1, thread_name_prefix="mailer")
+pending = BoundedSemaphore(100)
 
 MAIL = """Somebody asked to reset the password of your account.
 
@@ -55,6 +57,9 @@ def forgot(email: str) -> None:
 
     In the background: how long the answer takes must not tell which addresses exist.
     """
+    if not pending.acquire(blocking=False):
+        logger.error("A password reset was not mailed: too many are waiting.")
+        return
     mailer.submit(mail_reset_token, email)
 
 
@@ -68,6 +73,7 @@ def mail_reset_token(email: str) -> None:
     except Exception:
         logger.exception("A password reset could not be mailed.")
     finally:
+        pending.release()
         connection.close()
 
 

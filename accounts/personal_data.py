@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import F
@@ -42,6 +43,8 @@ def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
 
 
 def erase_owned(user: User) -> None:
+    # Also what the admin's own log says of the account, e-mail address and all.
+    LogEntry.objects.filter(object_id=str(user.pk)).delete()
     User.objects.filter(pk=user.pk).delete()
 
 

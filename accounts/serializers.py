@@ -123,6 +123,10 @@ class ResetSerializer(NewPasswordSerializer):
         return user
 
 
+class NothingSerializer(StrictSerializer):
+    """For calls that take no body: what one says would be ignored."""
+
+
 class EraseSerializer(StrictSerializer):
     password = PasswordField()
 

@@ -1,9 +1,9 @@
 """The limits as DRF throttles: who is counted, against which limit."""
 
-from hashlib import sha256
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -47,10 +47,7 @@ class WindowThrottle(BaseThrottle):
             return True
         usage = count(request._request, self.limit, identity)
         self.reset = usage.reset
-        return not usage.is_over or self.is_exempt(request)
-
-    def is_exempt(self, request: Request) -> bool:
-        return False
+        return not usage.is_over
 
     def wait(self) -> float | None:
         return self.reset
@@ -74,33 +71,24 @@ class AddressThrottle(WindowThrottle):
         return network(client_address(request._request))
 
 
-class AccountThrottle(WindowThrottle):
-    """Logins per account, whatever addresses they come from.
+def limit_account(request: HttpRequest, email: str) -> None:
+    """Count a login of an account, whatever address it comes from; Throttled.
 
     An address that the account has signed in from before stays outside this limit (its
     own still holds), so that strangers cannot lock the owner out.
     """
-
-    limit = "login"
-
-    def identity(self, request: Request) -> str | None:
-        data = request.data
-        email = data.get("email") if isinstance(data, dict) else None
-        # Nothing is validated yet; NUL and lone surrogates would break the query below.
-        if not isinstance(email, str) or not email.isprintable():
-            return None
-        return account_key(email)
-
-    def is_exempt(self, request: Request) -> bool:
-        email = cast(dict[str, str], request.data)["email"]
-        return has_signed_in_from(client_address(request._request), email)
+    usage = count(request, "login", account_key(email))
+    if usage.is_over and not has_signed_in_from(client_address(request), email):
+        raise Throttled(usage.reset)
 
 
 def has_signed_in_from(address: str | None, email: str) -> bool:
-    known = Session.objects.filter(user__email__lower=email.lower(), address=address)
-    return address is not None and known.exists()
+    known = Session.objects.filter(user__email__lower=email.lower())
+    networks = {network(seen) for seen in known.values_list("address", flat=True)}
+    return address is not None and network(address) in networks
 
 
 def account_key(email: str) -> str:
-    # Hashed: the store of counters is no place for a list of e-mail addresses.
-    return sha256(email.strip().lower().encode(errors="replace")).hexdigest()
+    # Keyed: neither the counters nor the log are to tell addresses that were guessed.
+    account = email.strip().lower()
+    return salted_hmac("accounts.account", account, algorithm="sha256").hexdigest()

@@ -110,7 +110,7 @@ class RegisterView(PublicView):
 
 
 class LoginView(PublicView):
-    throttle_classes = [throttles.AddressThrottle, throttles.AccountThrottle]
+    throttle_classes = [throttles.AddressThrottle]
 
     @extend_schema(
         operation_id="login",
@@ -120,6 +120,8 @@ class LoginView(PublicView):
     def post(self, request: Request) -> Response:
         """Sign in with e-mail and password."""
         data = self.input(s.LoginSerializer)
+        # Not before the address's own limit: what that refuses locks nobody out.
+        throttles.limit_account(request._request, data["email"])
         session = self.sign_in(data["email"], data["password"])
         audit.record(
             "login_ok", request._request, user_id=session.user_id, session_id=session.pk
@@ -194,6 +196,7 @@ class LogoutAllView(AccountView):
     @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """End every session of the caller, this one included."""
+        self.input(s.NothingSerializer)
         sessions.end(self.caller.pk, now=timezone.now(), reason=EndReason.LOGOUT)
         self.record("logout_all")
         return Response(status=204)
@@ -214,6 +217,7 @@ class SessionView(AccountView):
     @extend_schema(operation_id="endSession", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the caller."""
+        self.input(s.NothingSerializer)
         get_object_or_404(self.caller.sessions, pk=pk)
         caller = self.caller.pk
         sessions.end(caller, now=timezone.now(), reason=EndReason.REVOKED, only=pk)
@@ -288,7 +292,10 @@ class PasswordForgotView(PublicView, PasswordView):
     def post(self, request: Request) -> Response:
         """Mail a reset token, if the account exists; the answer never tells."""
         email = self.input(s.ForgotSerializer)["email"]
-        passwords.forgot(email)
+        account = throttles.account_key(email)
+        # Also per account: many addresses must not fill one mailbox.
+        if not throttles.count(request._request, "login", f"mail {account}").is_over:
+            passwords.forgot(email)
         audit.record(
             "password_forgot", request._request, account=throttles.account_key(email)
         )

@@ -63,7 +63,7 @@ def run(arguments: list[str]) -> NoReturn:
         case ["test", *pytest_arguments]:
             prepare(TEST)
             prepare_services()
-            become("-m", "pytest", *pytest_arguments)
+            become("-m", "pytest", *PARALLEL, *pytest_arguments)
         case ["setup"]:
             prepare(RUNTIME)
             sys.exit()
@@ -82,6 +82,10 @@ def become(*arguments: str) -> NoReturn:
     """Turn this process into the real one, so that signals reach it."""
     os.chdir(ROOT)
     os.execv(PYTHON, [str(PYTHON), *arguments])
+
+
+# What comes later on the line wins: `-n 0` turns it off.
+PARALLEL = ("-n", "2", "--dist", "loadgroup")
 
 
 def prepare_services() -> None:
@@ -112,7 +116,7 @@ def first_environment() -> str:
     lines = [
         "# Made by the first `python3 -m taskapi serve`; real variables win over these."
     ]
-    if not os.environ.get("DATABASE_URL"):
+    if not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")):
         values |= LOCAL
         lines.append("# Remove HTTPS and PASSWORD_BLOCKLIST before deploying this.")
     lines += [f"{name}={value}" for name, value in values.items()]

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -50,11 +50,13 @@ MEANINGS: dict[type[Exception], tuple[int, str]] = {
     Task.Forbidden: (403, "This task belongs to somebody else."),
     Stale: (412, "The task has changed; error.current is what it is now."),
     KeyReused: (422, "This Idempotency-Key came before with another request."),
-    KeyInUse: (409, "A request with this Idempotency-Key is still running."),
+    KeyInUse: (409, "This request, or another write of yours, is still running."),
     RequestDataTooBig: (413, "The body is too large."),
     UnreadablePostError: (400, "The body ended before it was complete."),
     OperationalError: (503, "The database does not answer; try again."),
     InterfaceError: (503, "The database does not answer; try again."),
+    # A server that became a standby, or ended an idle transaction.
+    InternalError: (503, "The database does not answer; try again."),
 }
 
 
@@ -73,7 +75,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     # Also where the view itself answers with a page or YAML.
     context["request"].accepted_renderer = JSONRenderer()
     context["request"].accepted_media_type = JSONRenderer.media_type
-    if response.status_code == 503:
+    if response.status_code == 503 or isinstance(exc, KeyInUse):
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if response.status_code == 401:
         response.headers.setdefault("WWW-Authenticate", "Bearer")
@@ -143,6 +145,8 @@ def plain_response(status: int, message: str) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, RequestDataTooBig):
         return plain_response(413, "The body is too large.")
+    if isinstance(exception, DisallowedHost):
+        return plain_response(400, "ALLOWED_HOSTS does not name this host.")
     return plain_response(400, "The request cannot be served as it is.")
 
 
@@ -160,6 +164,6 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     exception = sys.exc_info()[1]
-    if isinstance(exception, OperationalError | InterfaceError):
+    if isinstance(exception, OperationalError | InterfaceError | InternalError):
         return plain_response(503, "The database does not answer; try again.")
     return plain_response(500, "Something went wrong")

@@ -21,9 +21,11 @@ prober = ThreadPoolExecutor(2, thread_name_prefix="probe")
 
 def database_state() -> str:
     """`ok`, or `down` if it does not answer within a second."""
+    answer = prober.submit(ask_database)
     try:
-        prober.submit(ask_database).result(PROBE_SECONDS)
+        answer.result(PROBE_SECONDS)
     except (Error, TooSlow):
+        answer.cancel()  # else probes would queue up while the database is away
         return "down"
     return "ok"
 

@@ -105,7 +105,9 @@ class KeysetPagination(BasePagination):
             if getattr(row, self.key) is not None
             else None
         )
-        return self.signer().sign_object([value, str(row.pk), self.start])
+        return self.signer().sign_object(
+            [value, str(row.pk), self.start], compress=True
+        )
 
     def open(self, cursor: str) -> tuple[Any, Any, int]:
         try:

@@ -2,20 +2,21 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from taskapi import health
+from taskapi import health, metrics
+from taskapi.docs import DocsView, SchemaView
 
 FAVICON = static("drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png")
 
 urlpatterns = [
     path("api/auth/", include("accounts.urls")),
     path("api/", include("tasks.urls")),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema")),
+    path("api/schema", SchemaView.as_view(), name="schema"),
+    path("api/docs", DocsView.as_view()),
     path("health", health.health),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
     path("admin/", admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=FAVICON)),
 ]

@@ -25,11 +25,14 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
         ),
     )
     answers = StoredAnswer.objects.filter(user_id=user.pk).order_by("id")
-    yield "idempotencyKeys", answers.values("key", "status", createdAt=F("created_at"))
+    yield (
+        "idempotencyKeys",
+        answers.values("key", "status", "body", createdAt=F("created_at")),
+    )
 
 
 def erase_owned(user: AbstractBaseUser) -> None:
-    # In bulk, before the user goes: the cascade would load every row.
-    Change.objects.filter(task__user_id=user.pk)._raw_delete(using="default")
-    Task.objects.owned_by(user.pk)._raw_delete(using="default")
+    # Before the user goes, in batches: the cascade would load every row.
+    while Task.objects.owned_by(user.pk).destroy_batch():
+        pass
     StoredAnswer.objects.filter(user_id=user.pk)._raw_delete(using="default")

@@ -51,6 +51,12 @@ class TaskPatch(TaskInput):
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
 
 
+class VersionOnly(StrictSerializer):
+    """The body of a delete or restore, if there is one."""
+
+    version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
+
+
 class TaskReplacement(TaskInput):
     """Every field, so that none is wiped because it was not sent."""
 

@@ -68,7 +68,12 @@ class TaskView(StrictView, GenericViewSet[Any]):
         return operations.perform_one(operation, self.author())
 
     def expected(self, version: int | None = None) -> Precondition:
+        """What If-Match and the body's version expect."""
         return Precondition(tags(self.request._request, "If-Match"), version)
+
+    def version(self) -> int | None:
+        """The version of a body that may hold nothing else."""
+        return self.valid(s.VersionOnly).get("version")
 
     def valid(self, serializer: type[Any]) -> dict[str, Any]:
         body = serializer(data=self.request.data)
@@ -177,7 +182,7 @@ class TaskViewSet(TaskView):
     )
     def destroy(self, request: Request, id: UUID) -> Response:
         """Move a task to the trash."""
-        self.perform(operations.Delete(id=id, expects=self.expected()))
+        self.perform(operations.Delete(id=id, expects=self.expected(self.version())))
         return Response(status=204)
 
     @extend_schema(
@@ -188,7 +193,7 @@ class TaskViewSet(TaskView):
     )
     def restore(self, request: Request, id: UUID) -> HttpResponse:
         """Take a task back out of the trash."""
-        restore = operations.Restore(id=id, expects=self.expected())
+        restore = operations.Restore(id=id, expects=self.expected(self.version()))
         return once(request, lambda: task_response(self.perform(restore)))
 
     @extend_schema(
@@ -262,5 +267,5 @@ class TrashViewSet(TaskView):
     )
     def destroy(self, request: Request, id: UUID) -> Response:
         """Remove a trashed task and its history for good."""
-        operations.destroy(id, self.expected(), self.author())
+        operations.destroy(id, self.expected(self.version()), self.author())
         return Response(status=204)

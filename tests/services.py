@@ -120,19 +120,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1",
         help="fail where the tests would run without PostgreSQL and Valkey",
     )
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="also run what takes seconds a test: deployments, outages, migrations",
+    )
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    named = any("::" in argument for argument in config.args)
+    if config.option.full or named:
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    items[:] = [item for item in items if not item.get_closest_marker("full")]
+    config.hook.pytest_deselected(items=left_out)
 
 
 # A wrapper is entered before pytest-django's plain hook imports the settings.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     options = early_config.known_args_namespace
-    # Processes of pytest-xdist inherit the controller's servers by the environment.
-    if not (options.help or options.version or "PYTEST_XDIST_WORKER" in os.environ):
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        share_redis(int(worker.removeprefix("gw")))
+    elif not (options.help or options.version):
         launcher = Launcher()
         early_config.add_cleanup(launcher.close)
         found = provide(launcher, required=options.require_services)
         early_config.stash[HEADER] = f"services: {', '.join(found)}"
     return (yield)
+
+
+def share_redis(number: int) -> None:
+    """Give a process of pytest-xdist a database of its own of the controller's Redis."""
+    if url := VALKEY.url:
+        os.environ["REDIS_URL"] = f"{url.partition('?')[0]}?db={number}"
 
 
 def pytest_report_header(config: pytest.Config) -> str:

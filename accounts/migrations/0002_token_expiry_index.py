@@ -7,14 +7,18 @@ TABLE = "token_blacklist_outstandingtoken"
 
 
 def create(apps, schema_editor):
-    online = "CONCURRENTLY" if schema_editor.connection.vendor == "postgresql" else ""
     # A build that was interrupted leaves an invalid index behind.
-    schema_editor.execute(f"DROP INDEX {online} IF EXISTS {NAME}")
-    schema_editor.execute(f"CREATE INDEX {online} {NAME} ON {TABLE} (expires_at)")
+    drop(apps, schema_editor)
+    columns = f"{TABLE} (expires_at)"
+    schema_editor.execute(f"CREATE INDEX {online(schema_editor)} {NAME} ON {columns}")
 
 
 def drop(apps, schema_editor):
-    schema_editor.execute(f"DROP INDEX IF EXISTS {NAME}")
+    schema_editor.execute(f"DROP INDEX {online(schema_editor)} IF EXISTS {NAME}")
+
+
+def online(schema_editor):
+    return "CONCURRENTLY" if schema_editor.connection.vendor == "postgresql" else ""
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
@@ -19,7 +20,7 @@ from tests.accounts.wire import (
     refresh,
     sign_in,
 )
-from tests.factories import PASSWORD, make_session, make_task
+from tests.factories import PASSWORD, make_session, make_task, make_user
 
 OWNED = [Task, Change, StoredAnswer, Session]
 
@@ -134,3 +135,17 @@ def test_erasure_meanwhile_is_no_server_error(
 def test_it_needs_an_access_token(api: APIClient, alice: User) -> None:
     assert_anonymous_refused(erase(api))
     assert User.objects.filter(pk=alice.pk).exists()
+
+
+def test_log_of_the_admin_forgets_the_account(
+    alice_api: APIClient, alice: User
+) -> None:
+    LogEntry.objects.create(
+        user=make_user("root", role="ADMIN"),
+        object_id=str(alice.pk),
+        object_repr=alice.email,
+        action_flag=2,
+    )
+    alice_api.post("/api/auth/me/erase", {"password": PASSWORD}, format="json")
+
+    assert not LogEntry.objects.exists()

@@ -270,7 +270,8 @@ def test_one_proxy_vouches_for_the_right_most_entry(settings: Any) -> None:
         (2, "192.0.2.1", "192.0.2.1"),
         (1, "", "203.0.113.7"),
         (1, "rubbish", "203.0.113.7"),
-        (1, "192.0.2.1:4711", "203.0.113.7"),
+        (1, "192.0.2.1:4711", "192.0.2.1"),
+        (1, "[2001:db8::1]:4711", "2001:db8::1"),
         (1, "::ffff:192.0.2.1", "192.0.2.1"),
         (1, "2001:DB8::0:1", "2001:db8::1"),
         (1, "fe80::1%eth0", "fe80::1"),
@@ -435,3 +436,18 @@ def test_local_counters_drop_windows_that_are_over(clock: Clock) -> None:
     counters.hit("late", 60)
 
     assert list(counters.windows) == ["late"]
+
+
+def test_refused_address_locks_no_account_out(alice: User, settings: Any) -> None:
+    settings.NUM_PROXIES = 1
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {
+        "auth": Limit(3, 900),
+        "login": Limit(5, 900),
+    }
+    wrong = {"email": alice.email, "password": "wrong horse 1"}
+    refused = [post("login", wrong, HTTP_X_FORWARDED_FOR="192.0.2.1") for _ in range(9)]
+    right = {"email": alice.email, "password": PASSWORD}
+    response = post("login", right, HTTP_X_FORWARDED_FOR="198.51.100.1")
+
+    assert [r.status_code for r in refused] == [401] * 3 + [429] * 6
+    assert response.status_code == 200

@@ -223,3 +223,13 @@ def test_wrong_password_leaves_an_old_hash_alone() -> None:
     post("login", {"email": "alice@example.com", "password": "wrong horse 1"})
 
     assert User.objects.get().password == old_hash()
+
+
+def test_newer_hash_does_not_bring_an_old_password_back(alice: User) -> None:
+    reader = User.objects.get(pk=alice.pk)
+    alice.set_password("another horse 2")
+    alice.save()
+    reader.upgrade_password(PASSWORD)
+
+    alice.refresh_from_db()
+    assert alice.check_password("another horse 2")

@@ -16,7 +16,7 @@ import yaml
 from tests.deploy.image import ROOT
 from tests.deploy.proxy import CONFIGURATION
 
-pytestmark = pytest.mark.deploy
+pytestmark = [pytest.mark.deploy, pytest.mark.full]
 
 COMPOSE = ROOT / "deploy" / "compose"
 SCRIPTS = ["prepare", "restart", "database.sh"]

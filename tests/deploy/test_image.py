@@ -21,7 +21,7 @@ from tests.deploy.image import (
 )
 from tests.deploy.proxy import Replica
 
-pytestmark = pytest.mark.deploy
+pytestmark = [pytest.mark.deploy, pytest.mark.full]
 
 
 def contents(folder: Path) -> dict[str, tuple[int, int]]:

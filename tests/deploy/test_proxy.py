@@ -20,6 +20,7 @@ from tests.deploy.proxy import CONFIGURATION, NGINX, Proxy, Replica
 
 pytestmark = [
     pytest.mark.deploy,
+    pytest.mark.full,
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
 ]
 

@@ -23,6 +23,13 @@ MEASURED: list[str] = []
 Sql = Callable[..., list[Any]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # One after the other: each wants both cores, and they share a server.
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("live"))
+
+
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Put a line about what was measured at the end of the run."""

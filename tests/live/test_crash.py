@@ -16,7 +16,7 @@ from tests.live.race import rounds, threads
 from tests.live.server import Server
 from tests.live.wire import Answer, Connection, request
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.full]
 Record = Callable[[str], None]
 
 WAITING = """

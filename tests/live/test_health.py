@@ -14,7 +14,7 @@ from tests.live.race import rounds
 from tests.live.server import WORKERS, Server
 from tests.live.wire import Answer, request
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.full]
 Record = Callable[[str], None]
 ANSWER_SECONDS = 2.0
 BACK_SECONDS = 1.5

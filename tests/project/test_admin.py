@@ -13,9 +13,10 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import sessions
 from accounts.admin import UserAdmin
 from accounts.limits import Limit
-from accounts.models import Role, Session, User
+from accounts.models import EndReason, Role, Session, User
 from accounts.tokens import AccessToken, RefreshToken
 from tasks.admin import TaskAdmin
 from tasks.models import Change, Priority, Status, Task
@@ -785,3 +786,23 @@ def test_lists_cost_the_same_whatever_their_length(
         make_task(user)
 
     assert queries() == few
+
+
+def test_old_page_does_not_undo_a_deactivation(browser: Client, alice: User) -> None:
+    url = f"{USERS}{alice.pk}/change/"
+    opened = form(browser.get(url))
+    alice.is_active = False
+    alice.save()
+    browser.post(url, opened | {"name": "Renamed"})
+
+    alice.refresh_from_db()
+    assert (alice.name, alice.is_active) == ("Renamed", False)
+
+
+def test_ending_all_sessions_signs_out_of_the_admin(
+    browser: Client, root: User
+) -> None:
+    assert browser.get("/admin/").status_code == 200
+    sessions.end(root.pk, now=timezone.now(), reason=EndReason.REVOKED)
+
+    assert browser.get("/admin/").status_code == 302

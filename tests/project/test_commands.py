@@ -18,7 +18,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 from accounts.models import EndReason, Role, Session, User
 from accounts.tokens import AccessToken, RefreshToken
 from taskapi.management.commands import housekeeping
-from tasks.models import Change, StoredAnswer, Task
+from tasks.models import Change, StoredAnswer, Task, TaskQuerySet
 from tasks.operations import Author, Delete, Restore, perform_one
 from tests.factories import PASSWORD, make_session, make_task, make_user
 
@@ -287,20 +287,20 @@ def test_housekeeping_works_in_batches(
     django_assert_max_num_queries: Any,
 ) -> None:
     monkeypatch.setattr(housekeeping, "BATCH", 3)
-    deleted: list[tuple[str, int]] = []
-    delete = housekeeping.delete
+    deleted: list[int] = []
+    destroy_batch = TaskQuerySet.destroy_batch
 
-    def counted(model: Any, field: str, values: Any) -> None:
-        deleted.append((model.__name__, len(values)))
-        delete(model, field, values)
+    def counted(tasks: Any, size: int) -> int:
+        deleted.append(destroy_batch(tasks, size))
+        return deleted[-1]
 
-    monkeypatch.setattr(housekeeping, "delete", counted)
+    monkeypatch.setattr(TaskQuerySet, "destroy_batch", counted)
     for _ in range(7):
         trash(alice, KEPT + DAY)
     printed = run("housekeeping")
 
     assert printed == NOTHING.replace("0 trashed", "7 trashed")
-    assert [n for name, n in deleted if name == "Task" and n] == [3, 3, 1]
+    assert deleted == [3, 3, 1, 0]
     assert not Task.objects.exists()
     assert not Change.objects.exists()
 

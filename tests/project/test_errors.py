@@ -68,7 +68,7 @@ def test_trailing_slash_does_not_redirect_a_body_away(alice_api: APIClient) -> N
 def test_unknown_host_is_400(host: str) -> None:
     response = anyone().get("/health", HTTP_HOST=host)
 
-    message = "The request cannot be served as it is."
+    message = "ALLOWED_HOSTS does not name this host."
     assert_error(response, 400, "BAD_REQUEST", message)
 
 

@@ -63,3 +63,21 @@ def test_fixed_routes_cannot_be_deleted(alice_api: APIClient, name: str) -> None
     assert response.status_code == 405
     assert response["Allow"]
     assert error_of(response)["code"] == "METHOD_NOT_ALLOWED"
+
+
+def test_version_in_the_body_is_a_precondition(
+    alice_api: APIClient, task: Task
+) -> None:
+    response = alice_api.delete(f"/api/tasks/{task.pk}", {"version": 9}, format="json")
+
+    assert response.status_code == 412
+    task.refresh_from_db()
+    assert task.deleted_at is None
+
+
+def test_body_with_anything_else_is_refused(alice_api: APIClient, task: Task) -> None:
+    response = alice_api.delete(f"/api/tasks/{task.pk}", {"titel": "x"}, format="json")
+
+    assert response.status_code == 400
+    task.refresh_from_db()
+    assert task.deleted_at is None

@@ -169,7 +169,8 @@ class TaskMachine(RuleBasedStateMachine):
         task = person.tasks.get(pk)
         version = (task or {"version": 1})["version"] + (offset or 0)
         headers = {} if offset is None else {"HTTP_IF_MATCH": f'"v{version}"'}
-        response = self.call(person, method, f"/{pk}", values, **headers)
+        body = None if method == "delete" else values
+        response = self.call(person, method, f"/{pk}", body, **headers)
 
         if task is None or task["deletedAt"]:
             assert response.status_code == 404

@@ -79,7 +79,8 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 def first_login(url: str) -> str | None:
     """Make the demo account on a new embedded database, and say how to log in."""
-    if os.environ.get("DATABASE_URL") or get_user_model().objects.exists():
+    given = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
+    if given or get_user_model().objects.exists():
         return None
     with transaction.atomic():
         email, password = call_command("demo", stdout=StringIO()).split()
