@@ -11,6 +11,8 @@ from typing import Any
 
 from gunicorn import util
 
+from taskapi import multiprocess
+
 STALLED_CLIENT_SECONDS = 5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 closers = threading.BoundedSemaphore(100)
@@ -72,6 +74,19 @@ logconfig_dict = {
     "root": {"handlers": ["stdout"], "level": "INFO"},
     "loggers": {"gunicorn.error": {"handlers": ["stdout"], "propagate": False}},
 }
+
+
+def on_starting(arbiter: Any) -> None:
+    multiprocess.prepare()
+
+
+def pre_fork(arbiter: Any, worker: Any) -> None:
+    others = arbiter.WORKERS.values()
+    worker.seat = multiprocess.take_seat(other.seat for other in others)
+
+
+def child_exit(arbiter: Any, worker: Any) -> None:
+    multiprocess.leave(worker.seat)
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:

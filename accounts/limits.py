@@ -11,6 +11,8 @@ from django.conf import settings
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from accounts.metrics import LIMIT_HITS
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 # One round trip: count, start the window with the first hit, and tell when it ends.
@@ -106,7 +108,10 @@ def hit(name: str, identity: str) -> Usage:
     except RedisError:
         count, left = local.hit(key, limit.seconds)
     # Rounded first: the difference of two floats makes 901 seconds of 900.
-    return Usage(name, limit, count, max(1, math.ceil(round(left, 3))))
+    usage = Usage(name, limit, count, max(1, math.ceil(round(left, 3))))
+    if usage.is_over:
+        LIMIT_HITS.labels(name).inc()
+    return usage
 
 
 def hit_redis(key: str, seconds: int) -> tuple[int, float]:

@@ -5,7 +5,9 @@ import time
 from typing import Any
 
 import redis
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError, RedisError, TimeoutError
+
+from taskapi.metrics import CACHE_ERRORS
 
 OPEN_SECONDS = 1.0
 
@@ -40,6 +42,13 @@ class BreakerRedis(redis.Redis):
     """`redis.Redis` behind the process's breaker; ConnectionError while it is open."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
+        try:
+            return self.execute_unless_open(*args, **options)
+        except RedisError:
+            CACHE_ERRORS.inc()
+            raise
+
+    def execute_unless_open(self, *args: Any, **options: Any) -> Any:
         if not breaker.allows():
             raise ConnectionError("Redis did not answer a moment ago.")
         try:

@@ -16,7 +16,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_header_parameters
 
 from accounts.addresses import client_address
-from taskapi import logs
+from taskapi import logs, metrics
 from taskapi.errors import plain_response
 
 access = logging.getLogger("taskapi.access")
@@ -31,7 +31,7 @@ PAGES = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 PAGE_PATHS = ("/admin", "/api/docs")
-PROBE_PATHS = ("/livez", "/readyz")
+PROBE_PATHS = ("/livez", "/readyz", "/metrics")
 
 
 class Utf8Request(WSGIRequest):
@@ -61,12 +61,16 @@ class RequestMiddleware:
         request_id = sent if WELL_FORMED.fullmatch(sent) else uuid4().hex
         request.META["HTTP_X_REQUEST_ID"] = request_id
         token = logs.request_id.set(request_id)
+        metrics.IN_FLIGHT.inc()
         try:
             response = self.get_response(request)
             take_in_rest(request)
             add_headers(request, response)
-            log(request, response, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            metrics.count(request, response, seconds)
+            log(request, response, seconds)
         finally:
+            metrics.IN_FLIGHT.dec()
             logs.request_id.reset(token)
         return response
 

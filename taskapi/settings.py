@@ -7,6 +7,7 @@ and names everything that is wrong. `NAME_FILE` reads a variable from a file.
 import functools
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,6 +58,13 @@ def origins(values: list[str]) -> None:
 def hosts(values: list[str]) -> None:
     if "*" in values:
         raise ValidationError("Name the hosts; * would believe any Host header.")
+
+
+def collector(url: str) -> None:
+    if not re.match(r"https?://[^/\s]", url):
+        raise ValidationError("Use http:// or https://.")
+    if not find_spec("opentelemetry"):
+        raise ValidationError("Tracing needs: pip install -r requirements-tracing.txt")
 
 
 def names(name: str, default: list[str], check: Callable[[list[str]], None]) -> Any:
@@ -119,6 +127,7 @@ NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(min=0))
 DATABASE = env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 # Each thread holds one; the readiness probe and the mailer have threads of their own.
 DATABASE_POOL_SIZE = whole("DATABASE_POOL_SIZE", (env.int("WEB_THREADS", 8) or 0) + 3)
+METRICS_TOKEN = env.str("METRICS_TOKEN", None, validate=functools.partial(secret, 16))
 REDIS_URL = env.str("REDIS_URL", None, validate=validate.Regexp(r"(rediss?|unix)://"))
 RATE_LIMITS = {
     "auth": env.limit("RATE_LIMIT_AUTH", "10/15m"),
@@ -134,6 +143,9 @@ PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "")
 EMAIL = env.email("EMAIL_URL", "console://")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "taskapi@localhost")
+OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", None, validate=collector
+)
 LOG_LEVEL = env.str(
     "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
 )
@@ -162,7 +174,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.postgres",
     "corsheaders",
     "django_filters",
     "drf_spectacular",
@@ -181,6 +192,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
+if OTEL_EXPORTER_OTLP_ENDPOINT:
+    MIDDLEWARE.insert(0, "taskapi.tracing.TracingMiddleware")
 ROOT_URLCONF = "taskapi.urls"
 WSGI_APPLICATION = "taskapi.wsgi.application"
 TEMPLATES = [
@@ -202,7 +215,7 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
         # IMMEDIATE: writers queue; else one fails half-way, "database is locked".
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
+        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
     },
     "django.db.backends.postgresql": {
         "pool": {
@@ -288,11 +301,8 @@ PASSWORD_RESET_TIMEOUT = 3600
 # Who exports and erases what is held about a person; each names a module of one app.
 PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]
 SIMPLE_JWT = {
-    "ALGORITHM": "HS256",
     "TOKEN_TYPE_CLAIM": "typ",
     "USER_ID_CLAIM": "sub",
-    "AUTH_HEADER_TYPES": ("Bearer",),
-    "AUTH_TOKEN_CLASSES": ("accounts.tokens.AccessToken",),
 }
 
 REST_FRAMEWORK = {
@@ -309,7 +319,6 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "taskapi.schema.Schema",
     "EXCEPTION_HANDLER": "taskapi.errors.exception_handler",
-    "NUM_PROXIES": NUM_PROXIES,
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -371,7 +380,6 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES els
 CSRF_FAILURE_VIEW = "taskapi.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
-X_FRAME_OPTIONS = "DENY"
 
 globals().update(EMAIL)
 LANGUAGE_CODE = "en-us"

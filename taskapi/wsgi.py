@@ -1,11 +1,20 @@
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
 
 application = get_wsgi_application()
 
-from taskapi.middleware import Utf8Request  # noqa: E402 - needs the settings above
+# These need the settings above.
+from taskapi import metrics, multiprocess  # noqa: E402
+from taskapi.middleware import Utf8Request  # noqa: E402
 
 application.request_class = Utf8Request
+if multiprocess.master:
+    metrics.watch_pool()
+if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+    from taskapi import tracing
+
+    tracing.start()

@@ -14,10 +14,13 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from tasks import metrics
 from tasks.preconditions import is_unchanged
 
 # Goes up when the shape of the answer changes: a new release reads no old answers.
 SHAPE = 1
+# Characters. A page of long texts is not worth the room: any query makes a new one.
+MOST_KEPT = 65_536
 
 # Private to the caller, and not used again without asking whether it still holds.
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
@@ -48,9 +51,11 @@ def fresh_or_unchanged(
 def remembered(request: Request, tag: str, render: Callable[[], str]) -> str:
     key = f"list:{request.user.pk}:{tag}"
     body = kept(key)
+    (metrics.MISSES if body is None else metrics.HITS).inc()
     if body is None:
         body = render()
-        cache.set(key, body, settings.LIST_CACHE_SECONDS)
+        if len(body) <= MOST_KEPT:
+            cache.set(key, body, settings.LIST_CACHE_SECONDS)
     return body
 
 

@@ -8,12 +8,14 @@ owner's new revision, or not at all.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from tasks import metrics
 from tasks.models import Change, Task
 from tasks.preconditions import ANYTHING, Precondition
 
@@ -163,6 +165,7 @@ class Batch:
     def write(self) -> None:
         if self.created:
             Task.objects.bulk_create(self.created)
+            transaction.on_commit(partial(metrics.CREATED.inc, len(self.created)))
         if self.changed:
             update(list(self.changed.values()))
         if self.changes:
@@ -192,7 +195,8 @@ def destroy(task_id: UUID, expects: Precondition, author: Author) -> None:
     """Remove a trashed task and its history for good; raises like `perform_one`."""
     with transaction.atomic():
         get_user_model()._default_manager.advance(author.owner_id)
-        task = Task.objects.trashed().get(pk=task_id).readable_by(author.owner_id)
+        trashed = Task.objects.trashed().filter(pk=task_id)
+        task = trashed.get().readable_by(author.owner_id)
         if not expects.holds(task):
             raise Stale(task)
-        task.delete()
+        trashed.destroy_batch()

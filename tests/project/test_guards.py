@@ -30,7 +30,15 @@ PUBLIC = {
     "favicon.ico",
 }
 # About the API, not of it.
-UNDESCRIBED = {"api/schema", "api/docs", "health", "livez", "readyz", "favicon.ico"}
+UNDESCRIBED = {
+    "api/schema",
+    "api/docs",
+    "health",
+    "livez",
+    "readyz",
+    "metrics",
+    "favicon.ico",
+}
 SKIPPED = ("admin/", "static/")
 ID = "00000000-0000-4000-8000-000000000000"
 SCHEMA = settings.BASE_DIR / "docs" / "openapi.yaml"

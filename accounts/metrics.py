@@ -1,0 +1,7 @@
+"""What accounts count for /metrics."""
+
+from prometheus_client import Counter
+
+LIMIT_HITS = Counter(
+    "taskapi_limit_hits_total", "Requests beyond a limit, by its name.", ["limit"]
+)

@@ -1,0 +1,119 @@
+"""What the server counts of itself, and /metrics, which tells it to Prometheus.
+
+Labels are route templates and names from short lists: nothing that a client can make up
+and nothing about a person.
+"""
+
+import os
+import threading
+import time
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.csrf import csrf_exempt
+from prometheus_client import (
+    CONTENT_TYPE_PLAIN_0_0_4,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+
+from taskapi.errors import plain_response
+from taskapi.health import only_read
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+POOL_SECONDS = 1.0
+
+
+def gauge(name: str, description: str) -> Gauge:
+    """The sum over the workers that live."""
+    return Gauge(f"taskapi_{name}", description, multiprocess_mode="livesum")
+
+
+REQUESTS = Counter(
+    "taskapi_http_requests_total",
+    "Requests answered.",
+    ["route", "method", "status"],
+)
+SECONDS = Histogram(
+    "taskapi_http_request_duration_seconds",
+    "Time to an answer.",
+    ["route"],
+    buckets=BUCKETS,
+)
+IN_FLIGHT = gauge("http_requests_in_flight", "Requests being answered now.")
+CACHE_ERRORS = Counter(
+    "taskapi_cache_errors_total", "Commands that Redis did not answer, or refused."
+)
+POOL = {
+    "pool_max": gauge("database_pool_max", "Connections there may be."),
+    "pool_size": gauge("database_pool_size", "Connections there are."),
+    "pool_available": gauge("database_pool_available", "Connections nobody uses."),
+    "requests_waiting": gauge("database_pool_waiting", "Threads without a connection."),
+}
+
+
+def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    match = request.resolver_match
+    route = match.route if match else "unmatched"
+    method = request.method if request.method in METHODS else "other"
+    REQUESTS.labels(route, method, response.status_code).inc()
+    SECONDS.labels(route).observe(seconds)
+
+
+def sample_pool() -> None:
+    pool: Any = getattr(connections["default"], "pool", None)
+    if pool:  # PostgreSQL's only
+        found = pool.get_stats()
+        for name, each in POOL.items():
+            each.set(found[name])
+
+
+def watch_pool() -> None:
+    """Sample once a second: a worker without requests would tell of its last one."""
+
+    def watch() -> None:
+        while True:
+            sample_pool()
+            time.sleep(POOL_SECONDS)
+
+    threading.Thread(target=watch, name="metrics", daemon=True).start()
+
+
+@csrf_exempt
+def metrics(request: HttpRequest) -> HttpResponse:
+    """404 without METRICS_TOKEN, and 401 for whoever does not have it."""
+    token = settings.METRICS_TOKEN
+    if not token:
+        raise Http404
+    sent = request.headers.get("Authorization")
+    if sent and is_bearer(sent, token):
+        return exposition(request)
+    kind = AuthenticationFailed if sent else NotAuthenticated
+    response = plain_response(401, str(kind.default_detail))
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def is_bearer(authorization: str, token: str) -> bool:
+    scheme, _, sent = authorization.partition(" ")
+    is_right = constant_time_compare(sent, token)
+    return scheme.lower() == "bearer" and is_right
+
+
+@only_read
+def exposition(request: HttpRequest) -> HttpResponse:
+    registry: CollectorRegistry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4)
