@@ -153,7 +153,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 
 def share_redis(number: int) -> None:
-    """Give a process of pytest-xdist a database of its own of the controller's Redis."""
+    """Give a process of pytest-xdist a database of its own in the shared Redis."""
     if url := VALKEY.url:
         os.environ["REDIS_URL"] = f"{url.partition('?')[0]}?db={number}"
 

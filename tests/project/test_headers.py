@@ -270,9 +270,7 @@ def test_assets_of_the_docs_page_are_there(client: Client) -> None:
             assert "/api/schema" in response.content.decode()
 
 
-def test_static_files_are_served_by_us(
-    client: Client, settings: LazySettings
-) -> None:
+def test_static_files_are_served_by_us(client: Client, settings: LazySettings) -> None:
     settings.WHITENOISE_USE_FINDERS = True
     response = client.get(
         "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
