@@ -116,6 +116,33 @@ def live(steady_server: Server) -> Iterator[Server]:
     assert steady_server.failures() == []
 
 
+TRUE_LIMITS = {"auth": "10/15m", "login": "10/15m", "refresh": "10/15m"}
+
+
+@pytest.fixture(scope="session")
+def limited_server(database: str, folder: Path) -> Iterator[Server]:
+    about = environment(database, redis_url(13), **TRUE_LIMITS)
+    with closing(Server(folder, about)) as server:
+        yield server
+
+
+@pytest.fixture
+def limited(limited_server: Server) -> Iterator[Server]:
+    """The server with the real limits. Its Redis is not behind a proxy: that runs in
+    this process, and while 64 clients do so too, it would be too slow to be asked.
+    """
+    limited_server.failures()
+    yield limited_server
+    assert limited_server.failures() == []
+
+
+@pytest.fixture
+def limited_redis() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url(13)) as client:
+        client.flushdb()
+        yield client
+
+
 @pytest.fixture(scope="session")
 def postgres_proxy(database: str) -> Iterator[FaultProxy]:
     where = conninfo_to_dict(database)
@@ -142,8 +169,8 @@ def fragile_server(
     netloc = f"{user}@127.0.0.1:{postgres_proxy.port}"
     proxied = url._replace(netloc=netloc, query="").geturl()
     cache = f"redis://127.0.0.1:{redis_proxy.port}/12"
-    limits = {"auth": "10/15m", "login": "10/15m", "refresh": "10/15m"}
-    with closing(Server(folder, environment(proxied, cache, **limits))) as server:
+    about = environment(proxied, cache, **TRUE_LIMITS)
+    with closing(Server(folder, about)) as server:
         yield server
 
 

@@ -1,0 +1,155 @@
+"""The server behind PgBouncer, which hands out connections for one transaction each."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.launcher import _account, _death_pact
+from tests.live.conftest import environment, redis_url
+from tests.live.people import make_task, patch_request, refresh_request, register
+from tests.live.server import Server
+from tests.live.wire import request
+
+PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed"),
+]
+TIMEOUTS = {
+    "statement_timeout": "5s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+# Fewer connections than the server's threads want, so that they change hands.
+CONFIGURATION = """
+[databases]
+{database}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = 3
+ignore_startup_parameters = options
+"""
+
+
+@pytest.fixture
+def limited(database: str) -> Iterator[str]:
+    """The servers' database, which limits statements by itself."""
+    name = sql.Identifier(urlsplit(database).path[1:])
+    with closing(psycopg.connect(database, autocommit=True)) as connection:
+        for setting, value in TIMEOUTS.items():
+            change = sql.SQL("ALTER DATABASE {} SET {} = {}")
+            words = name, sql.Identifier(setting), sql.Literal(value)
+            connection.execute(change.format(*words))
+        yield database
+        connection.execute(sql.SQL("ALTER DATABASE {} RESET ALL").format(name))
+
+
+@pytest.fixture
+def bouncer(limited: str) -> Iterator[str]:
+    """The URL of the same database through PgBouncer."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    name = urlsplit(limited).path[1:]
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder:
+        process = start(Path(folder), name, conninfo_to_dict(limited), port)
+        url = f"postgres://anybody@127.0.0.1:{port}/{name}"
+        try:
+            wait_until_it_answers(url, process)
+            yield url
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+
+
+def start(
+    folder: Path, name: str, target: dict[str, Any], port: int
+) -> subprocess.Popen[bytes]:
+    account = _account()
+    if account:
+        os.chown(folder, account["user"], account["group"])
+    words = " ".join(f"{key}={value}" for key, value in target.items())
+    text = CONFIGURATION.format(database=f"{name} = {words}", port=port)
+    path = folder / "pgbouncer.ini"
+    path.write_text(text)
+    path.chmod(0o644)  # of root's, for the account
+    return subprocess.Popen(
+        [str(PGBOUNCER), path],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=_death_pact(signal.SIGTERM),
+        **account,
+    )
+
+
+def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = monotonic() + 10
+    while monotonic() < deadline:
+        assert process.poll() is None
+        with suppress(psycopg.OperationalError):
+            psycopg.connect(url, connect_timeout=2).close()
+            return
+        sleep(0.02)
+    raise TimeoutError
+
+
+def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
+    with closing(Server(folder, environment(bouncer, redis_url(14)))) as server:
+        owner = register(server)
+        token = owner.access
+
+        made = [make_task(server, owner, title=f"task {n}") for n in range(5)]
+        path = "/api/tasks?limit=2&sort=title"
+        first = server.ask(request("GET", path, token=token)).json
+        more = f"{path}&cursor={first['nextCursor']}"
+        second = server.ask(request("GET", more, token=token)).json
+        change = patch_request(
+            owner, made[0]["id"], {"status": "DONE"}, If_Match='"v1"'
+        )
+        changed, stale = server.ask(change), server.ask(change)
+        batch = request(
+            "POST",
+            "/api/tasks/batch",
+            {"operations": [{"op": "create", "data": {"title": "task 5"}}] * 2},
+            token=token,
+            Idempotency_Key="batch",
+        )
+        done, again = server.ask(batch), server.ask(batch)
+        stats = server.ask(request("GET", "/api/tasks/stats", token=token))
+        renewed = server.ask(refresh_request(owner.refresh))
+        everything = request("GET", "/api/auth/me/export", token=token)
+        exports = server.race(*[everything] * 8)
+
+        titles = [task["title"] for task in first["items"] + second["items"]]
+        assert titles == ["task 0", "task 1", "task 2", "task 3"]
+        assert (changed.status, stale.status) == (200, 412)
+        assert (done.status, again.status) == (200, 200)
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert stats.status == renewed.status == 200
+        assert [len(each.json["tasks"]) for each in exports] == [7] * 8
+        assert server.failures() == []
+
+
+def test_limits_of_the_database_hold_through_pgbouncer(bouncer: str) -> None:
+    with closing(psycopg.connect(bouncer, autocommit=True)) as connection:
+        for setting, value in TIMEOUTS.items():
+            query = sql.SQL("SHOW {}").format(sql.Identifier(setting))
+            assert connection.execute(query).fetchone() == (value,)
