@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import F
+from django.db.models import QuerySet
 
 from tasks.models import Change, StoredAnswer, Task
 from tasks.serializers import ChangeSerializer, TrashedTaskSerializer
@@ -12,23 +12,41 @@ from tasks.serializers import ChangeSerializer, TrashedTaskSerializer
 
 def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
     """Name and rows of each kind of data that this app holds about the user."""
-    tasks = Task.objects.owned_by(user.pk).order_by("created_at", "id")
+    tasks = Task.objects.owned_by(user.pk)
     show = TrashedTaskSerializer().to_representation
-    yield "tasks", (show(task) for task in tasks.iterator(chunk_size=500))
-    changes = Change.objects.filter(task__user_id=user.pk).order_by("id")
+    yield "tasks", (show(task) for task in in_chunks(tasks))
+    changes = Change.objects.filter(task__user_id=user.pk)
     tell = ChangeSerializer().to_representation
     yield (
         "history",
-        (
-            {"taskId": change.task_id, **tell(change)}
-            for change in changes.iterator(chunk_size=500)
-        ),
+        ({"taskId": change.task_id, **tell(change)} for change in in_chunks(changes)),
     )
-    answers = StoredAnswer.objects.filter(user_id=user.pk).order_by("id")
+    answers = StoredAnswer.objects.filter(user_id=user.pk)
     yield (
         "idempotencyKeys",
-        answers.values("key", "status", "body", createdAt=F("created_at")),
+        (
+            {
+                "key": a.key,
+                "status": a.status,
+                "body": a.body,
+                "createdAt": a.created_at,
+            }
+            for a in in_chunks(answers)
+        ),
     )
+
+
+def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[Any]:
+    """All rows, a query for each chunk.
+
+    Not by a cursor: a slow reader would keep its transaction open, and behind PgBouncer
+    it would be another connection's.
+    """
+    rows = rows.order_by("pk")
+    chunk = list(rows[:size])
+    while chunk:
+        yield from chunk
+        chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:size])
 
 
 def erase_owned(user: AbstractBaseUser) -> None:

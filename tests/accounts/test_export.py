@@ -4,6 +4,8 @@ from typing import Any
 from rest_framework.test import APIClient
 
 from accounts.models import Session, User
+from tasks import personal_data as tasks_data
+from tasks.models import Task
 from tests.accounts.clock import Clock
 from tests.accounts.wire import assert_anonymous_refused, bearer, sign_in
 from tests.factories import make_session, make_task
@@ -69,8 +71,9 @@ def test_tasks_are_exported(alice_api: APIClient, alice: User) -> None:
 
     body = exported(alice_api)
 
-    assert [row["id"] for row in body["tasks"]] == [str(task.pk) for task in tasks]
-    assert [row["title"] for row in body["tasks"]] == ["One", "Two", 'Th"ree']
+    assert {row["id"]: row["title"] for row in body["tasks"]} == {
+        str(task.pk): task.title for task in tasks
+    }
     assert {row["taskId"] for row in body["history"]} == {str(t.pk) for t in tasks}
 
 
@@ -111,3 +114,10 @@ def test_it_is_a_download(alice_api: APIClient) -> None:
 
 def test_it_needs_an_access_token(api: APIClient, db: None) -> None:
     assert_anonymous_refused(api.get("/api/auth/me/export"))
+
+
+def test_more_rows_than_a_chunk_are_all_exported(alice: User) -> None:
+    made = {make_task(alice, title=f"Task {n}").pk for n in range(7)}
+    tasks = tasks_data.in_chunks(Task.objects.owned_by(alice.pk), size=3)
+
+    assert {task.pk for task in tasks} == made
