@@ -6,25 +6,19 @@ import signal
 import socket
 import struct
 import sys
-import threading
 from typing import Any
 
-from gunicorn import util
+from taskapi import drain, multiprocess
+from taskapi.worker import PATIENCE_SECONDS
 
-from taskapi import multiprocess
-
-STALLED_CLIENT_SECONDS = 5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
-closers = threading.BoundedSemaphore(100)
-close_graceful = util.close_graceful
 
 
-def whole(name: str, default: int, *, most: int = 1000) -> int:
+def whole(name: str, default: int, *, least: int = 1, most: int = 1000) -> int:
     value = os.environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= most):
-        sys.exit(
-            f"taskapi: {name} must be a whole number from 1 to {most}, not {value!r}"
-        )
+    if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        needs = f"must be a whole number from {least} to {most}"
+        sys.exit(f"taskapi: {name} {needs}, not {value!r}")
     return int(value)
 
 
@@ -33,7 +27,7 @@ port = whole("PORT", 8000, most=65535)
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 shared_memory = bool(os.environ.get("REDIS_URL"))
-worker_class = "gthread"
+worker_class = "taskapi.worker.Worker"
 workers = whole("WEB_CONCURRENCY", 2 if shared_memory else 1)
 threads = whole("WEB_THREADS", 8)
 if workers > 1 and not shared_memory:
@@ -47,7 +41,10 @@ max_requests_jitter = 1_000 if shared_memory else 0
 
 timeout = 30
 graceful_timeout = 30
+drain_seconds = whole("DRAIN_SECONDS", 0, least=0, most=600)
 keepalive = 5
+# It waits for a client that does not read without any limit.
+sendfile = False
 # It would be a file in the home folder, which a container may not have.
 control_socket_disable = True
 
@@ -89,6 +86,16 @@ def child_exit(arbiter: Any, worker: Any) -> None:
     multiprocess.leave(worker.seat)
 
 
+def when_ready(arbiter: Any) -> None:
+    drain.drain_before_stop(drain_seconds)
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    # Clients who keep their connections have to move over to another server as well.
+    if drain.is_draining():
+        request.force_close()
+
+
 def post_fork(arbiter: Any, worker: Any) -> None:
     """Let a worker that is told to stop while it starts do so.
 
@@ -103,25 +110,11 @@ def post_fork(arbiter: Any, worker: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Keep clients that stall from holding the worker up."""
-    # Each connection takes over this limit on a read from the listening socket.
-    limit = struct.pack("ll", STALLED_CLIENT_SECONDS, 0)
+    """Keep clients that stall in the middle from holding threads for ever."""
+    # Each connection takes these over from the listening socket. A write that got
+    # somewhere is tried again, which triples its limit.
+    limits = {socket.SO_RCVTIMEO: PATIENCE_SECONDS, socket.SO_SNDTIMEO: 2}
     for listener in worker.sockets:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-    # Gunicorn waits up to two seconds for a client to close its end, and would do so
-    # in its main loop: a client every two seconds stops all others.
-    util.close_graceful = close_aside
-
-
-def close_aside(client: socket.socket) -> None:
-    if closers.acquire(blocking=False):
-        threading.Thread(target=wait_and_close, args=[client], daemon=True).start()
-    else:
-        client.close()
-
-
-def wait_and_close(client: socket.socket) -> None:
-    try:
-        close_graceful(client)
-    finally:
-        closers.release()
+        for limit, seconds in limits.items():
+            value = struct.pack("ll", seconds, 0)
+            listener.sock.setsockopt(socket.SOL_SOCKET, limit, value)

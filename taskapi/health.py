@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from taskapi import drain
 from taskapi.errors import RETRY_AFTER_SECONDS, plain_response
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -70,7 +71,10 @@ def only_read(view: View) -> View:
 
 @only_read
 def health(request: HttpRequest) -> HttpResponse:
-    report, is_up = state()
+    return answer(*state())
+
+
+def answer(report: dict[str, Any], is_up: bool) -> HttpResponse:
     response = JsonResponse(report, status=200 if is_up else 503)
     if not is_up:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -82,4 +86,8 @@ def livez(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-readyz = health
+@only_read
+def readyz(request: HttpRequest) -> HttpResponse:
+    if drain.is_draining():
+        return answer({"status": "draining"}, False)
+    return answer(*state())

@@ -19,7 +19,7 @@ from tests.live.race import threads
 from tests.live.server import Server
 from tests.live.wire import LIVEZ, Answer, Connection, request
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.full]
 Record = Callable[[str], None]
 # 5000 for the record, fewer for every day.
 REQUESTS = int(os.environ.get("TASKAPI_ROLLING_REQUESTS") or 1500)

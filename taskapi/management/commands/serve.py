@@ -25,6 +25,18 @@ class Command(BaseCommand):
         address = gunicorn.cfg.address[0]
         refuse_taken_port(*address)
         url = public_url(*address)
+        way_in = self.prepare(url)
+        configured = gunicorn.cfg.when_ready
+
+        def when_ready(arbiter: Any) -> None:
+            configured(arbiter)
+            self.announce(url, way_in)
+
+        gunicorn.cfg.set("when_ready", when_ready)
+        gunicorn.run()
+
+    def prepare(self, url: str) -> str:
+        """Bring the database up to date, and leave it; how to log in."""
         try:
             self.migrate()
             way_in = first_login(url) or later_login(url)
@@ -32,8 +44,7 @@ class Command(BaseCommand):
             reason = str(error).partition("\n")[0]
             raise CommandError(f"the database does not answer: {reason}") from error
         leave_database()
-        gunicorn.cfg.set("when_ready", lambda arbiter: self.announce(url, way_in))
-        gunicorn.run()
+        return way_in
 
     def migrate(self) -> None:
         executor = MigrationExecutor(connection)

@@ -1,0 +1,40 @@
+"""A server that is told to stop says so, and goes on serving for a while.
+
+Load balancers find out by asking `/readyz` now and then. Until they have, they send
+new requests, which a server that closed its port at once would refuse.
+"""
+
+import mmap
+import os
+import signal
+from types import FrameType
+
+# One byte that the workers, forked from the master, see change.
+draining = mmap.mmap(-1, 1)
+
+
+def is_draining() -> bool:
+    return draining[0] == 1
+
+
+def drain_before_stop(seconds: int) -> None:
+    """In the master: let SIGTERM stop it only so many seconds later.
+
+    A second SIGTERM stops it at once, and so do SIGINT and SIGQUIT.
+    """
+    stop = signal.getsignal(signal.SIGTERM)
+    master = os.getpid()
+
+    def drain(number: int, frame: FrameType | None) -> None:
+        # A worker has this handler, too, until it has its own, and may be told alone.
+        if os.getpid() == master and not is_draining():
+            draining[0] = 1
+            if seconds:
+                signal.alarm(seconds)
+                return
+        if callable(stop):
+            stop(signal.SIGTERM, frame)
+
+    signal.signal(signal.SIGTERM, drain)
+    # An alarm, not a thread: forks do not take it with them.
+    signal.signal(signal.SIGALRM, drain)
