@@ -14,12 +14,15 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
     """Name and rows of each kind of data that this app holds about the user."""
     tasks = Task.objects.owned_by(user.pk)
     show = TrashedTaskSerializer().to_representation
-    yield "tasks", (show(task) for task in in_chunks(tasks))
-    changes = Change.objects.filter(task__user_id=user.pk)
+    yield "tasks", (show(task) for chunk in in_chunks(tasks) for task in chunk)
     tell = ChangeSerializer().to_representation
     yield (
         "history",
-        ({"taskId": change.task_id, **tell(change)} for change in in_chunks(changes)),
+        (
+            {"taskId": change.task_id, **tell(change)}
+            for chunk in in_chunks(tasks.only("pk"))
+            for change in Change.objects.filter(task__in=chunk).order_by("task", "id")
+        ),
     )
     answers = StoredAnswer.objects.filter(user_id=user.pk)
     yield (
@@ -31,12 +34,13 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
                 "body": a.body,
                 "createdAt": a.created_at,
             }
-            for a in in_chunks(answers)
+            for chunk in in_chunks(answers)
+            for a in chunk
         ),
     )
 
 
-def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[Any]:
+def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[list[Any]]:
     """All rows, a query for each chunk.
 
     Not by a cursor: a slow reader would keep its transaction open, and behind PgBouncer
@@ -45,7 +49,7 @@ def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[Any]:
     rows = rows.order_by("pk")
     chunk = list(rows[:size])
     while chunk:
-        yield from chunk
+        yield chunk
         chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:size])
 
 
