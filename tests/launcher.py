@@ -92,7 +92,7 @@ class Launcher:
 
     def _usable(self, package: str, program: str) -> Path:
         """The program in its package, or in a copy where the account cannot go."""
-        origin = _package(package)
+        origin = package_folder(package)
         try:
             self._run([found := next(origin.glob(program)), "--version"])
         except PermissionError:
@@ -138,7 +138,7 @@ class Launcher:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C must reach pytest first
-                preexec_fn=_death_pact(end),
+                preexec_fn=death_pact(end),
                 **account,
             )
 
@@ -150,7 +150,7 @@ class Launcher:
         return next((line for line in reversed(lines) if line), f"{command[0]} ended")
 
 
-def _package(name: str) -> Path:
+def package_folder(name: str) -> Path:
     """Where a package lies, without importing it: imports may start its server."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
@@ -169,7 +169,7 @@ def _account() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
-def _death_pact(end: signal.Signals) -> Callable[[], object] | None:
+def death_pact(end: signal.Signals) -> Callable[[], object] | None:
     """What makes the kernel send `end` to the child when this process dies."""
     if sys.platform != "linux":
         return None

@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Self
 
-from tests.launcher import _death_pact
+from tests.launcher import death_pact
 
 ROOT = Path(__file__).resolve().parents[2]
 DROP_FROM_BOUNDING_SET = 24  # PR_CAPBSET_DROP of <sys/prctl.h>
@@ -160,5 +160,5 @@ def give_up_privileges() -> None:
             for capability in range(64):
                 prctl(DROP_FROM_BOUNDING_SET, capability)
         prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-        if pact := _death_pact(signal.SIGKILL):
+        if pact := death_pact(signal.SIGKILL):
             pact()

