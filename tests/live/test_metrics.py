@@ -14,7 +14,8 @@ pytestmark = pytest.mark.live
 SCRAPE = request("GET", "/metrics", token=METRICS_TOKEN)
 COUNTED = 'taskapi_http_requests_total{method="GET",route="unmatched",status="404"}'
 IN_FLIGHT = "taskapi_http_requests_in_flight"
-STALLED = request("POST", "/api/auth/login", {"email": "somebody"})[:-1]
+# Long, so that a thread reads it: the rest of a short one is waited for without.
+STALLED = request("POST", "/api/auth/login", {"email": "x" * 40_000})[:-1]
 N = 60
 
 
