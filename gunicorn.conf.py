@@ -26,7 +26,7 @@ host = os.environ.get("HOST") or "127.0.0.1"
 port = whole("PORT", 8000, most=65535)
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-shared_memory = bool(os.environ.get("REDIS_URL"))
+shared_memory = any(os.environ.get(f"REDIS_URL{suffix}") for suffix in ("", "_FILE"))
 worker_class = "taskapi.worker.Worker"
 workers = whole("WEB_CONCURRENCY", 2 if shared_memory else 1)
 threads = whole("WEB_THREADS", 8)

@@ -189,3 +189,14 @@ def test_connections_stop_waiting_for_half_a_request(
         limit = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
 
     assert struct.unpack("ll", limit) == (5, 0)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "REDIS_URL_FILE"])
+def test_workers_are_two_where_redis_is_shared(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for each in ("REDIS_URL", "WEB_CONCURRENCY"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv(name, "redis://localhost")
+
+    assert runpy.run_path(str(ROOT / "gunicorn.conf.py"))["workers"] == 2
