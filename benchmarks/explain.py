@@ -56,9 +56,9 @@ PATHS = [
 ]
 PEOPLE = """
 INSERT INTO accounts_user (id, name, email, password, role, is_active, revision,
-    created_at, updated_at)
+    session_epoch, created_at, updated_at)
 SELECT gen_random_uuid(), 'user ' || n, 'user' || n || '@example.com', '!', 'USER',
-    true, 0, now(), now()
+    true, 0, 0, now(), now()
 FROM generate_series(1, %s) n
 """
 TASKS = """
