@@ -155,10 +155,10 @@ class User(AbstractBaseUser):
         return {name for name in now if now[name] != self.known.get(name)}
 
     def reason_to_end_sessions(self) -> EndReason | None:
-        # Django sets `_password` for a new password, not for a new hash of the old.
-        if getattr(self, "_password", None) is not None:
+        changed = self.changed()
+        if "password" in changed:
             return EndReason.PASSWORD
-        return EndReason.STANDING if self.changed() & {"role", "is_active"} else None
+        return EndReason.STANDING if changed & {"role", "is_active"} else None
 
     def end_sessions(
         self,
@@ -209,10 +209,6 @@ class User(AbstractBaseUser):
 
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password and normalise(raw_password))
-
-    def set_unusable_password(self) -> None:
-        super().set_unusable_password()
-        self._password = ""  # a change as any other: `save` ends the sessions
 
     def check_password(self, raw_password: str | None) -> bool:
         raw = raw_password and normalise(raw_password)

@@ -38,14 +38,11 @@ class WindowThrottle(BaseThrottle):
     limit: str
     reset: int | None = None
 
-    def identity(self, request: Request) -> str | None:
+    def identity(self, request: Request) -> str:
         raise NotImplementedError
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        identity = self.identity(request)
-        if identity is None:
-            return True
-        usage = count(request._request, self.limit, identity)
+        usage = count(request._request, self.limit, self.identity(request))
         self.reset = usage.reset
         return not usage.is_over
 
@@ -84,7 +81,8 @@ def limit_account(request: HttpRequest, email: str) -> None:
 
 def has_signed_in_from(address: str | None, email: str) -> bool:
     known = Session.objects.filter(user__email__lower=email.lower())
-    networks = {network(seen) for seen in known.values_list("address", flat=True)}
+    addresses = known.values_list("address", flat=True).distinct()
+    networks = {network(seen) for seen in addresses}
     return address is not None and network(address) in networks
 
 

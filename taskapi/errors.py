@@ -43,6 +43,8 @@ CODES = {
     500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
+# InternalError: a server that became a standby, or ended an idle transaction.
+AWAY = (OperationalError, InterfaceError, InternalError)
 # Domain exception -> status and sentence.
 MEANINGS: dict[type[Exception], tuple[int, str]] = {
     User.DoesNotExist: (401, "This account is gone."),
@@ -53,10 +55,7 @@ MEANINGS: dict[type[Exception], tuple[int, str]] = {
     KeyInUse: (409, "This request, or another write of yours, is still running."),
     RequestDataTooBig: (413, "The body is too large."),
     UnreadablePostError: (400, "The body ended before it was complete."),
-    OperationalError: (503, "The database does not answer; try again."),
-    InterfaceError: (503, "The database does not answer; try again."),
-    # A server that became a standby, or ended an idle transaction.
-    InternalError: (503, "The database does not answer; try again."),
+    **dict.fromkeys(AWAY, (503, "The database does not answer; try again.")),
 }
 
 
@@ -164,6 +163,6 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     exception = sys.exc_info()[1]
-    if isinstance(exception, OperationalError | InterfaceError | InternalError):
-        return plain_response(503, "The database does not answer; try again.")
+    if isinstance(exception, AWAY):
+        return plain_response(*MEANINGS[OperationalError])
     return plain_response(500, "Something went wrong")

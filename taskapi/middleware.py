@@ -123,9 +123,8 @@ def add_headers(request: Any, response: HttpResponse) -> None:
     response.setdefault("X-Frame-Options", "DENY")
     response.setdefault("Cache-Control", "no-store")
     if usages := getattr(request, "rate_limits", None):
-        limits = [(u, u.limit) for u in usages]
         response["RateLimit-Policy"] = ", ".join(
-            f'"{u.name}";q={limit.requests};w={limit.seconds}' for u, limit in limits
+            f'"{u.name}";q={u.limit.requests};w={u.limit.seconds}' for u in usages
         )
         response["RateLimit"] = ", ".join(
             f'"{u.name}";r={u.remaining};t={u.reset}' for u in usages
