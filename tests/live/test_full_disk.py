@@ -27,6 +27,8 @@ def test_requests_are_answered_while_the_disk_of_the_log_is_full(
         "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
         "REDIS_URL": "",
         "PORT": str(port),
+        # As in the image: else what could not be written fails Python's exit, too.
+        "PYTHONUNBUFFERED": "1",
     }
     with (
         open("/dev/full", "wb") as full,
