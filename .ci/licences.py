@@ -24,14 +24,16 @@ PERMISSIVE = {
     "MIT-0",
     "PSF-2.0",
 }
-# Imported as it comes, and replaceable by whoever runs it: what the LGPL asks for.
+# Imported as it comes, and replaceable by whoever runs it: what LGPL and MPL ask for.
 COPYLEFT = {
-    name: "LGPL-3.0-only" for name in ("psycopg", "psycopg-binary", "psycopg-pool")
+    **dict.fromkeys(("psycopg", "psycopg-binary", "psycopg-pool"), "LGPL-3.0-only"),
+    "tqdm": "MPL-2.0 AND MIT",
 }
 # Read in the package's licence file: its metadata has no SPDX expression, or the
 # package is installed on some systems only.
 READ = {
     "async-timeout": "Apache-2.0",
+    "colorama": "BSD-3-Clause",
     "django-filter": "BSD-3-Clause",
     "drf-spectacular-sidecar": "BSD-3-Clause",
     "sqlparse": "BSD-3-Clause",
