@@ -1,6 +1,7 @@
 """Where a request comes from, told only by parties that we trust."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
@@ -21,6 +22,7 @@ def client_address(request: HttpRequest) -> str | None:
     return plain(address) or plain(request.META.get("REMOTE_ADDR", ""))
 
 
+@lru_cache(maxsize=4096)
 def plain(address: str) -> str | None:
     # Some proxies add the port: "192.0.2.1:49152", "[2001:db8::1]:49152".
     bare = re.fullmatch(r"\[(.+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+", address)

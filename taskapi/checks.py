@@ -13,7 +13,6 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
 # Threads beside those of the server: two of the readiness probe, one of the mailer.
-OTHER_THREADS = 3
 MAIL_BACKENDS = {
     "console": "writes mail to the log, and with it tokens that set a new password",
     "filebased": "writes mail to files, and with it tokens that set a new password",
@@ -59,18 +58,6 @@ def proxies_are_counted(**options: Any) -> list[CheckMessage]:
         "HTTPS is on, so a proxy is in front, but NUM_PROXIES is 0: all clients would"
         " share the rate limits of the proxy's address.",
         "Set NUM_PROXIES to the number of your proxies that a request passes.",
-    )
-
-
-@register(Tags.security, deploy=True)
-def pool_is_large_enough(**options: Any) -> list[CheckMessage]:
-    needed = whole("WEB_THREADS", 8) + OTHER_THREADS
-    return warn_if(
-        needed > settings.DATABASE_POOL_SIZE,
-        2,
-        f"DATABASE_POOL_SIZE is {settings.DATABASE_POOL_SIZE}, but a worker's threads"
-        f" may hold {needed} connections at once: some would wait and then answer 503.",
-        f"Set DATABASE_POOL_SIZE to at least {needed}, or lower WEB_THREADS.",
     )
 
 

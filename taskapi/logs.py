@@ -14,6 +14,12 @@ def trace_id() -> str:
     return ""
 
 
+# `json.dumps` would make an encoder for each line.
+encode = json.JSONEncoder(default=str).encode
+# What the lines do not tell is not found out (logging HOWTO, "Optimization").
+logging._srcfile = None
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
@@ -38,4 +44,4 @@ class JsonFormatter(logging.Formatter):
         line |= {k: v for k, v in record.__dict__.items() if k not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return encode(line)

@@ -5,12 +5,8 @@ and nothing about a person.
 """
 
 import os
-import threading
-import time
-from typing import Any
 
 from django.conf import settings
-from django.db import connections
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
@@ -31,7 +27,6 @@ from taskapi.health import only_read
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-POOL_SECONDS = 1.0
 
 
 def gauge(name: str, description: str) -> Gauge:
@@ -54,12 +49,6 @@ IN_FLIGHT = gauge("http_requests_in_flight", "Requests being answered now.")
 CACHE_ERRORS = Counter(
     "taskapi_cache_errors_total", "Commands that Redis did not answer, or refused."
 )
-POOL = {
-    "pool_max": gauge("database_pool_max", "Connections there may be."),
-    "pool_size": gauge("database_pool_size", "Connections there are."),
-    "pool_available": gauge("database_pool_available", "Connections nobody uses."),
-    "requests_waiting": gauge("database_pool_waiting", "Threads without a connection."),
-}
 
 
 def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -68,25 +57,6 @@ def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     method = request.method if request.method in METHODS else "other"
     REQUESTS.labels(route, method, response.status_code).inc()
     SECONDS.labels(route).observe(seconds)
-
-
-def sample_pool() -> None:
-    pool: Any = getattr(connections["default"], "pool", None)
-    if pool:  # PostgreSQL's only
-        found = pool.get_stats()
-        for name, each in POOL.items():
-            each.set(found[name])
-
-
-def watch_pool() -> None:
-    """Sample once a second: a worker without requests would tell of its last one."""
-
-    def watch() -> None:
-        while True:
-            sample_pool()
-            time.sleep(POOL_SECONDS)
-
-    threading.Thread(target=watch, name="metrics", daemon=True).start()
 
 
 @csrf_exempt

@@ -8,10 +8,15 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse
 from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_header_parameters
 
@@ -104,6 +109,45 @@ class HostMiddleware(CommonMiddleware):
         return super().process_request(request)
 
 
+class OriginMiddleware(CorsMiddleware):
+    """CORS for requests that name an origin; others have nothing to be told."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if "HTTP_ORIGIN" in request.META:
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class AdminOnly:
+    """Keeps a middleware to the admin: the API knows no cookies."""
+
+    get_response: Callable[[HttpRequest], HttpResponse]
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if request.path.startswith("/admin"):
+            return super().__call__(request)  # type: ignore[misc]
+        return self.get_response(request)
+
+
+class AdminSessionMiddleware(AdminOnly, SessionMiddleware):
+    pass
+
+
+class AdminCsrfMiddleware(AdminOnly, CsrfViewMiddleware):
+    def process_view(self, request: HttpRequest, *view: Any) -> Any:
+        if request.path.startswith("/admin"):
+            return super().process_view(request, *view)
+        return None
+
+
+class AdminAuthenticationMiddleware(AdminOnly, AuthenticationMiddleware):
+    pass
+
+
+class AdminMessageMiddleware(AdminOnly, MessageMiddleware):
+    pass
+
+
 def refusal(request: HttpRequest) -> HttpResponse | None:
     """Refuse what Django would read wrongly or not at all."""
     charset = (request.content_params or {}).get("charset", "utf-8")
@@ -131,7 +175,10 @@ def add_headers(request: Any, response: HttpResponse) -> None:
         )
     if response.status_code == 304:
         del response["Content-Type"], response["Content-Length"]
-    patch_vary_headers(response, ["Authorization"])
+    if "Vary" in response:
+        patch_vary_headers(response, ["Authorization", "Origin"])
+    else:
+        response["Vary"] = "Authorization, Origin"
 
 
 def log(request: Any, response: HttpResponse, seconds: float) -> None:

@@ -87,9 +87,12 @@ def database(text: str) -> Any:
     if not re.match(r"(postgres(ql)?|sqlite)://", text):
         raise ValidationError("Use postgres:// (production) or sqlite:// (to try out).")
     try:
-        return dj_database_url.parse(text)
+        found = dj_database_url.parse(text)
     except ValueError:
         raise ValidationError("Not a valid database URL.") from None
+    if found["ENGINE"].endswith(".postgresql"):
+        found["ENGINE"] = "taskapi.postgresql"
+    return found
 
 
 @env.parser_for("email")
@@ -125,8 +128,7 @@ CORS_ALLOWED_ORIGINS = names("CORS_ALLOWED_ORIGINS", [], origins)
 HTTPS = env.bool("HTTPS", True)
 NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(min=0))
 DATABASE = env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
-# Each thread holds one; the readiness probe and the mailer have threads of their own.
-DATABASE_POOL_SIZE = whole("DATABASE_POOL_SIZE", (env.int("WEB_THREADS", 8) or 0) + 3)
+DATABASE_PREPARE = env.bool("DATABASE_PREPARE", True)
 METRICS_TOKEN = env.str("METRICS_TOKEN", None, validate=functools.partial(secret, 16))
 REDIS_URL = env.str("REDIS_URL", None, validate=validate.Regexp(r"(rediss?|unix)://"))
 RATE_LIMITS = {
@@ -185,12 +187,12 @@ MIDDLEWARE = [
     "taskapi.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "taskapi.middleware.OriginMiddleware",
     "taskapi.middleware.HostMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "taskapi.middleware.AdminSessionMiddleware",
+    "taskapi.middleware.AdminCsrfMiddleware",
+    "taskapi.middleware.AdminAuthenticationMiddleware",
+    "taskapi.middleware.AdminMessageMiddleware",
 ]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "taskapi.tracing.TracingMiddleware")
@@ -217,15 +219,10 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
         "timeout": 10,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
     },
-    "django.db.backends.postgresql": {
-        "pool": {
-            "min_size": 1,
-            "max_size": DATABASE_POOL_SIZE,
-            "timeout": 1.5,
-            # The pool would try again at ever longer intervals, and find a database
-            # that was away for a minute another minute after its return.
-            "reconnect_timeout": 0.5,
-        },
+    "taskapi.postgresql": {
+        # Each worker plans a statement once: Django sends the same texts all the time.
+        "server_side_binding": True,
+        "prepare_threshold": 5 if DATABASE_PREPARE else None,
         "connect_timeout": 2,
         # A server that vanished without a word is given up on, not waited for.
         "tcp_user_timeout": 4000,
@@ -246,7 +243,8 @@ DATABASES = {
     "default": DATABASE
     | {
         "OPTIONS": ENGINE_OPTIONS[DATABASE["ENGINE"]] | DATABASE.get("OPTIONS", {}),
-        "CONN_MAX_AGE": None if "sqlite" in DATABASE["ENGINE"] else 0,
+        # Each thread keeps its own.
+        "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
 }

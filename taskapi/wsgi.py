@@ -7,13 +7,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
 
 application = get_wsgi_application()
 
-# These need the settings above.
-from taskapi import metrics, multiprocess  # noqa: E402
+# This needs the settings above.
 from taskapi.middleware import Utf8Request  # noqa: E402
 
 application.request_class = Utf8Request
-if multiprocess.master:
-    metrics.watch_pool()
 if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
     from taskapi import tracing
 

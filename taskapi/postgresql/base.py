@@ -1,0 +1,41 @@
+"""Django's PostgreSQL backend without what each request would pay for.
+
+Each thread keeps its connection. Django would send `SELECT 1` before the first
+statement of a request: a round trip to learn what the socket knows.
+"""
+
+import select
+from typing import Any
+
+from django.db.backends.postgresql import base
+from psycopg.types.datetime import TimestamptzLoader
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    connection: Any
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        connection = super().get_new_connection(conn_params)
+        # psycopg's own is in C, where its wheel is; Django's is in Python. Both give
+        # aware datetimes in the session's time zone, UTC.
+        connection.adapters.register_loader("timestamptz", TimestamptzLoader)
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        # Without Django's, which would put its own loader back.
+        if name is None:
+            return self.connection.cursor()
+        withhold = self.connection.autocommit
+        return self.connection.cursor(name, scrollable=False, withhold=withhold)
+
+    def is_usable(self) -> bool:
+        """Whether the server has not hung up meanwhile.
+
+        An idle connection has something to read only when the server ended it, or sent
+        a notice; then it is asked.
+        """
+        if self.connection is None or self.connection.closed:
+            return False
+        poller = select.poll()
+        poller.register(self.connection.fileno(), select.POLLIN)
+        return not poller.poll(0) or super().is_usable()
