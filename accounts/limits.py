@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from typing import Self
 
 from django.conf import settings
+from django.core.cache import cache
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
+from accounts.reading import Reading
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# One round trip: count, start the window with the first hit, and tell when it ends.
+# One round trip: count, start the window with the first hit, tell when it ends, and
+# read another key, if one is named.
 HIT = """
 local count = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -23,7 +26,10 @@ if left < 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   left = tonumber(ARGV[1])
 end
-return {count, left}
+return {count, left, KEYS[2] and redis.call('GET', KEYS[2])}
+"""
+TAKE_BACK = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end
 """
 
 
@@ -89,6 +95,12 @@ class LocalCounters:
             self.windows[key] = (count + 1, end)
             return count + 1, end - now
 
+    def take_back(self, key: str) -> None:
+        with self.lock:
+            if key in self.windows:
+                count, end = self.windows[key]
+                self.windows[key] = (count - 1, end)
+
     def forget(self, key: str) -> None:
         with self.lock:
             self.windows.pop(key, None)
@@ -97,13 +109,16 @@ class LocalCounters:
 local = LocalCounters()
 
 
-def hit(name: str, identity: str) -> Usage:
-    """Count a request of `identity` against the limit `name`; say where it stands."""
+def hit(name: str, identity: str, reading: Reading | None = None) -> Usage:
+    """Count a request of `identity` against the limit `name`; say where it stands.
+
+    `reading.kept` is set to what its key holds.
+    """
     limit: Limit = settings.RATE_LIMITS[name]
     key = key_of(name, identity)
     try:
-        count, left = (hit_redis if settings.REDIS_URL else local.hit)(
-            key, limit.seconds
+        count, left = (hit_redis if settings.REDIS_URL else hit_local)(
+            key, limit.seconds, reading
         )
     except RedisError:
         count, left = local.hit(key, limit.seconds)
@@ -114,9 +129,29 @@ def hit(name: str, identity: str) -> Usage:
     return usage
 
 
-def hit_redis(key: str, seconds: int) -> tuple[int, float]:
-    count, left = get_redis_connection("default").eval(HIT, 1, key, seconds * 1000)
+def hit_redis(key: str, seconds: int, reading: Reading | None) -> tuple[int, float]:
+    keys = [key, reading.key] if reading and reading.key else [key]
+    count, left, *kept = get_redis_connection("default").eval(
+        HIT, len(keys), *keys, seconds * 1000
+    )
+    if reading and kept:
+        reading.kept = kept[0]
     return count, left / 1000
+
+
+def hit_local(key: str, seconds: int, reading: Reading | None) -> tuple[int, float]:
+    if reading and reading.key:
+        reading.kept = cache.get(reading.key)
+    return local.hit(key, seconds)
+
+
+def take_back(name: str, identity: str) -> None:
+    """Uncount a request that turned out not to be of `identity`."""
+    key = key_of(name, identity)
+    local.take_back(key)
+    if settings.REDIS_URL:
+        with suppress(RedisError):
+            get_redis_connection("default").eval(TAKE_BACK, 1, key)
 
 
 def forget(name: str, identity: str) -> None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
 from rest_framework.views import APIView
+
+from accounts.reading import Reading
 
 
 class StrictCharField(serializers.CharField):
@@ -85,6 +88,10 @@ class StrictView(APIView):
                 raise ValidationError({name: ["Send this parameter once."]}, "repeated")
             if values == [""]:
                 raise ValidationError({name: ["May not be empty."]}, "blank")
+
+    def reading(self, user_id: UUID) -> Reading | None:
+        """What to read along with the session of a caller who says to be that user."""
+        return None
 
     def accepted_parameters(self) -> list[str]:
         """What this request's query may hold."""

@@ -1,6 +1,7 @@
 """The limits as DRF throttles: who is counted, against which limit."""
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
@@ -11,14 +12,17 @@ from rest_framework.throttling import BaseThrottle
 from accounts import audit, limits
 from accounts.addresses import client_address, network
 from accounts.models import Session
+from accounts.reading import Reading
 
 if TYPE_CHECKING:  # views import their throttles
     from rest_framework.views import APIView
 
 
-def count(request: HttpRequest, name: str, identity: str) -> limits.Usage:
+def count(
+    request: HttpRequest, name: str, identity: str, reading: Reading | None = None
+) -> limits.Usage:
     """Count the request and leave the usage on it, for the RateLimit headers."""
-    usage = limits.hit(name, identity)
+    usage = limits.hit(name, identity, reading)
     request.rate_limits = [*getattr(request, "rate_limits", []), usage]  # type: ignore[attr-defined]
     if usage.is_over:
         audit.record("limit_hit", request, limit=name)
@@ -56,7 +60,34 @@ class CallerThrottle(WindowThrottle):
     limit = "user"
 
     def identity(self, request: Request) -> str:
-        return str(request.user.pk or network(client_address(request._request)))
+        return network(client_address(request._request))
+
+    def allow_request(self, request: Request, view: "APIView") -> bool:
+        if not request.user.pk:
+            return super().allow_request(request, view)
+        # Counted by `count_caller`, while the token was looked at.
+        [usage] = request._request.rate_limits  # type: ignore[attr-defined]
+        self.reset = usage.reset
+        return not usage.is_over
+
+
+def count_caller(
+    request: Request, view: "APIView", user_id: UUID, reading: Reading | None
+) -> limits.Usage | None:
+    """Count the request against its caller's limit, if the view's calls count so, and
+    read the key of `reading` in the same round trip.
+
+    Before the session is known to live: whoever holds a token of a dead one must not
+    use up its user's limit, so that is taken back (`forgive`).
+    """
+    if CallerThrottle not in view.throttle_classes:
+        return None
+    return count(request._request, CallerThrottle.limit, str(user_id), reading)
+
+
+def forgive(user_id: UUID, usage: limits.Usage | None) -> None:
+    if usage:
+        limits.take_back(usage.name, str(user_id))
 
 
 class AddressThrottle(WindowThrottle):

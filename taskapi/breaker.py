@@ -60,3 +60,17 @@ class BreakerRedis(redis.Redis):
             raise
         breaker.reset()
         return answer
+
+    def set_unanswered(self, key: str, value: bytes, seconds: int) -> None:
+        """SET without waiting for Redis to say that it did."""
+        if not breaker.allows():
+            return
+        connection: Any = self.connection_pool.get_connection()
+        try:
+            connection.send_packed_command(
+                connection.pack_commands(
+                    [("CLIENT", "REPLY", "SKIP"), ("SET", key, value, "EX", seconds)]
+                )
+            )
+        finally:
+            self.connection_pool.release(connection)

@@ -5,9 +5,10 @@ import json
 import math
 import re
 from typing import Any, cast
+from uuid import UUID
 
 from django.core import signing
-from django.db.models import Model, OrderBy, Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.fields.tuple_lookups import (
     Tuple,
     TupleGreaterThan,
@@ -28,64 +29,70 @@ UNMOVING = {"created_at", "deleted_at", "version"}
 class KeysetPagination(BasePagination):
     """`page` and `limit`, or `cursor` and `limit`.
 
-    Takes a queryset ordered by one key and the id. A cursor holds the last row's key
-    and id and the owner's revision at the start of the walk; it is signed and bound to
-    the caller, the path and the filters. Rows that were written after the start are
-    left out of a walk over a key that may change: they could have been shown already.
+    Takes rows ordered by one key and the id. A cursor holds the last row's key and id
+    and the owner's revision at the start of the walk; it is signed and bound to the
+    caller, the path and the filters. Rows that were written after the start are left
+    out of a walk over a key that may change: they could have been shown already.
     """
 
     default_limit, max_limit = 20, 100
+    # Counting is the one part of a page whose cost grows with what there is.
+    most_counted = 10_000
     parameters = ("page", "limit", "cursor")
 
-    total: int | None
     page: int | None
+    position: tuple[Any, UUID, int] | None
+    found: int | None = None
+    next_cursor: str | None = None
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
-        self.request = request
-        self.read_order(queryset)
+        user = cast(User, request.user)
+        self.begin(request, user.pk, queryset.model, *order_of(queryset))
+        if self.position:
+            rows = self.after(queryset, *self.position)
+        else:
+            # One more tells that there are more.
+            self.found = queryset[: self.most_counted + 1].count()
+            rows = list(queryset[self.offset : self.offset + self.limit + 1])
+        return self.keep(rows, user.revision)
+
+    def begin(
+        self,
+        request: Request,
+        owner_id: UUID,
+        model: type[Model],
+        key: str,
+        descending: bool,
+    ) -> None:
+        """Read what page is asked for; a cursor's `position` is (value, id, start)."""
+        self.request, self.owner_id = request, owner_id
+        self.key, self.descending = key, descending
+        self.field: Any = model._meta.get_field(key)
+        self.pk: Any = model._meta.pk
         self.limit = whole(request, "limit", self.default_limit, self.max_limit)
+        self.page, self.position, self.offset = None, None, 0
         cursor = request.query_params.get("cursor")
         if cursor is None:
-            return self.numbered(queryset)
-        if "page" in request.query_params:
+            self.page = whole(request, "page", 1, 10**9)
+            self.offset = (self.page - 1) * self.limit
+        elif "page" in request.query_params:
             raise ValidationError({"page": ["Send page or cursor, not both."]})
-        return self.after(queryset, cursor)
-
-    def read_order(self, queryset: QuerySet[Any]) -> None:
-        term: Any = queryset.query.order_by[0]
-        if isinstance(term, OrderBy):
-            key: Any = term.expression
-            self.key, self.descending = key.name, term.descending
         else:
-            self.key, self.descending = term.lstrip("-"), term.startswith("-")
-        self.field = queryset.model._meta.get_field(self.key)
+            self.position = self.open(cursor)
 
-    def numbered(self, queryset: QuerySet[Any]) -> list[Any]:
-        self.page = whole(self.request, "page", 1, 10**9)
-        self.start = cast(User, self.request.user).revision
-        self.total = queryset.count()
-        first = (self.page - 1) * self.limit
-        # One row more tells whether there are more: the count may be older by a write.
-        end = first + self.limit + 1
-        return self.keep(list(queryset[first:end]) if first < self.total else [])
-
-    def after(self, queryset: Any, cursor: str) -> list[Any]:
-        self.page = self.total = None
-        value, pk, self.start = self.open(cursor)
-        if self.key not in UNMOVING:
-            queryset = queryset.unmoved_since(self.start)
+    def after(self, queryset: Any, value: Any, pk: UUID, start: int) -> list[Any]:
+        if not self.is_unmoving:
+            queryset = queryset.unmoved_since(start)
         rows: list[Any] = []
         for part in self.beyond(value, pk):
             rows += queryset.filter(part)[: self.limit + 1 - len(rows)]
-        return self.keep(rows)
-
-    def keep(self, rows: list[Any]) -> list[Any]:
-        """The page out of rows that are one more than the page if there is another."""
-        rows, more = rows[: self.limit], rows[self.limit :]
-        self.next_cursor = self.seal(rows[-1]) if more else None
         return rows
+
+    @property
+    def is_unmoving(self) -> bool:
+        return self.key in UNMOVING
 
     def beyond(self, value: Any, pk: Any) -> list[Any]:
         """What comes after a row in this order: first what has the key, then nulls.
@@ -99,23 +106,26 @@ class KeysetPagination(BasePagination):
         after = than(Tuple(self.key, "id"), (value, pk))
         return [after, nulls] if self.field.null else [after]
 
-    def seal(self, row: Model) -> str:
-        value = (
-            self.field.value_to_string(row)
-            if getattr(row, self.key) is not None
-            else None
-        )
-        return self.signer().sign_object(
-            [value, str(row.pk), self.start], compress=True
-        )
+    def keep(self, rows: list[Any], revision: int) -> list[Any]:
+        """The page out of rows that are one more than the page if there is another."""
+        rows, more = rows[: self.limit], rows[self.limit :]
+        if more:
+            start = self.position[2] if self.position else revision
+            self.next_cursor = self.seal(rows[-1], start)
+        return rows
 
-    def open(self, cursor: str) -> tuple[Any, Any, int]:
+    def seal(self, row: Model, start: int) -> str:
+        value = getattr(row, self.key)
+        text = None if value is None else self.field.value_to_string(row)
+        return self.signer().sign_object([text, str(row.pk), start], compress=True)
+
+    def open(self, cursor: str) -> tuple[Any, UUID, int]:
         try:
             value, pk, start = self.signer().unsign_object(cursor)
         except signing.BadSignature as error:
             message = "This cursor is not from a list of yours with these filters."
             raise ValidationError({"cursor": [message]}, "invalid") from error
-        return self.field.to_python(value), pk, start
+        return self.field.to_python(value), self.pk.to_python(pk), start
 
     def signer(self) -> signing.Signer:
         """Binds a cursor to who asked for what; the limit may change on the way.
@@ -124,7 +134,7 @@ class KeysetPagination(BasePagination):
         """
         asked = self.request.query_params
         kept = sorted((k, v) for k, v in asked.items() if k not in self.parameters)
-        bound = json.dumps([str(self.request.user.pk), self.request.path, kept])
+        bound = json.dumps([str(self.owner_id), self.request.path, kept])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
 
@@ -132,12 +142,14 @@ class KeysetPagination(BasePagination):
         return Response(self.envelope(data))
 
     def envelope(self, items: Any) -> dict[str, Any]:
-        total_pages = None if self.total is None else math.ceil(self.total / self.limit)
+        found, most = self.found, self.most_counted
+        total = None if found is None else min(found, most)
         return {
             "items": items,
-            "total": self.total,
+            "total": total,
+            "totalIsExact": None if found is None else found <= most,
             "page": self.page,
-            "totalPages": total_pages,
+            "totalPages": None if total is None else math.ceil(total / self.limit),
             "nextCursor": self.next_cursor,
         }
 
@@ -145,7 +157,12 @@ class KeysetPagination(BasePagination):
         number = {"type": ["integer", "null"], "minimum": 0}
         properties = {
             "items": schema,
-            "total": number,
+            "total": number
+            | {"maximum": self.most_counted, "description": "None with a cursor."},
+            "totalIsExact": {
+                "type": ["boolean", "null"],
+                "description": "False where there are more than are counted.",
+            },
             "page": number | {"minimum": 1},
             "totalPages": number,
             "nextCursor": {"type": ["string", "null"]},
@@ -168,6 +185,12 @@ class KeysetPagination(BasePagination):
             {"name": name, "in": "query", "required": False, "schema": schema}
             for name, schema in schemas.items()
         ]
+
+
+def order_of(queryset: QuerySet[Any]) -> tuple[str, bool]:
+    """The key that a queryset is sorted by, and whether descending."""
+    term: Any = queryset.query.order_by[0]
+    return term.lstrip("-"), term.startswith("-")
 
 
 def whole(request: Request, name: str, default: int, most: int) -> int:

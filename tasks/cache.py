@@ -1,71 +1,78 @@
 """List answers, kept under the owner's revision.
 
 The revision moves in the transaction that writes and is read from the database with
-each request, so a cached answer is either current or never asked for again. Losing the
-cache loses time, nothing else.
+each request, so a cached answer is either current or never used. Losing the cache loses
+time, nothing else.
 """
 
-from collections.abc import Callable
+import re
+from contextlib import suppress
+from functools import cached_property
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpResponse
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
 from rest_framework.request import Request
 
-from tasks import metrics
-from tasks.preconditions import is_unchanged
+from tasks.preconditions import tags
 
 # Goes up when the shape of the answer changes: a new release reads no old answers.
-SHAPE = 1
-# Characters. A page of long texts is not worth the room: any query makes a new one.
+SHAPE = 2
+# Bytes. A page of long texts is not worth the room: any query makes a new one.
 MOST_KEPT = 65_536
 
 # Private to the caller, and not used again without asking whether it still holds.
 HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
-def answer(request: Request, render: Callable[[], str]) -> HttpResponse:
-    """200 with the list that `render` makes or made, or 304 if the client has it."""
-    if "overdue" in request.query_params:
-        # Changes as time goes by, without a write: only its content can vouch for it.
-        body = render()
-        return fresh_or_unchanged(request, f'W/"{digest(body)}"', lambda: body)
-    user = cast(Any, request.user)
-    # With the user: lists of two users at one URL are never each other's 304.
-    what = digest(f"{user.pk} {request.get_full_path()}")
-    tag = f'W/"{SHAPE}-{user.revision}-{what}"'
-    return fresh_or_unchanged(request, tag, lambda: remembered(request, tag, render))
+class Entry:
+    """What is kept of the answer to one user's question."""
 
+    def __init__(self, request: Request, user_id: UUID) -> None:
+        self.request = request
+        # With the user: lists of two users at one URL are never each other's 304.
+        self.what = digest(f"{user_id} {request.get_full_path()}".encode())
+        self.key = f"taskapi:list:{SHAPE}:{user_id}:{self.what}"
 
-def fresh_or_unchanged(
-    request: Request, tag: str, body: Callable[[], str]
-) -> HttpResponse:
-    headers = HEADERS | {"ETag": tag}
-    if is_unchanged(request._request, tag):
-        return HttpResponse(status=304, headers=headers)
-    return HttpResponse(body(), content_type="application/json", headers=headers)
+    def tag(self, revision: int) -> str:
+        return f'W/"{SHAPE}-{revision}-{self.what}"'
 
+    def known(self, kept: bytes | None) -> int | None:
+        """The revision of the answer that the cache has or else the client; or None."""
+        revision, _ = opened(kept)
+        return self.of_client if revision is None else revision
 
-def remembered(request: Request, tag: str, render: Callable[[], str]) -> str:
-    key = f"list:{request.user.pk}:{tag}"
-    body = kept(key)
-    (metrics.MISSES if body is None else metrics.HITS).inc()
-    if body is None:
-        body = render()
-        if len(body) <= MOST_KEPT:
-            cache.set(key, body, settings.LIST_CACHE_SECONDS)
-    return body
-
-
-def kept(key: str) -> str | None:
-    try:
-        body = cache.get(key)
-    except ValueError:  # damaged: as good as lost
+    @cached_property
+    def of_client(self) -> int | None:
+        pattern = rf'(?:W/)?"{SHAPE}-([0-9]{{1,18}})-{self.what}"'
+        for tag in tags(self.request._request, "If-None-Match") or ():
+            if found := re.fullmatch(pattern, tag):
+                return int(found[1])
         return None
-    return body if isinstance(body, str) else None
+
+    def keep(self, revision: int, body: bytes) -> None:
+        if len(body) > MOST_KEPT:
+            return
+        value, seconds = b"%d %s" % (revision, body), settings.LIST_CACHE_SECONDS
+        if not settings.REDIS_URL:
+            cache.set(self.key, value, seconds)
+            return
+        with suppress(RedisError):
+            get_redis_connection("default").set_unanswered(self.key, value, seconds)
 
 
-def digest(text: str) -> str:
-    return blake2b(text.encode(errors="replace"), digest_size=9).hexdigest()
+def opened(kept: Any) -> tuple[int | None, bytes]:
+    """The revision and body of an entry; none of what is damaged is used."""
+    if isinstance(kept, bytes):
+        revision, space, body = kept.partition(b" ")
+        if space and revision.isdigit():
+            return int(revision), body
+    return None, b""
+
+
+def digest(data: bytes) -> str:
+    return blake2b(data, digest_size=9).hexdigest()

@@ -1,5 +1,6 @@
 """The only reader of the list's query parameters, and their only declaration."""
 
+from datetime import datetime
 from typing import Any, cast
 
 import django_filters as filters
@@ -99,6 +100,10 @@ class TaskFilter(filters.FilterSet):
         model = Task
         fields: list[str] = []
 
+    def __init__(self, *args: Any, now: datetime | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.now = now or timezone.now()
+
     def filter_queryset(self, queryset: QuerySet[Task]) -> QuerySet[Task]:
         sort = self.form.cleaned_data["sort"] or "-createdAt"
         return ordered(super().filter_queryset(queryset), sort)
@@ -109,8 +114,8 @@ class TaskFilter(filters.FilterSet):
         return tasks.filter(due_at=None)
 
     def only_overdue(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
-        now = timezone.now()
-        return tasks.overdue(now) if value == "true" else tasks.not_overdue(now)
+        is_true = value == "true"
+        return tasks.overdue(self.now) if is_true else tasks.not_overdue(self.now)
 
     def search(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return tasks.filter(Q(title__icontains=value) | Q(description__icontains=value))

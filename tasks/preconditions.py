@@ -36,7 +36,7 @@ ANYTHING = Precondition()
 
 def tags(request: HttpRequest, header: str) -> tuple[str, ...] | None:
     """The entity tags of If-Match or If-None-Match, `("*",)`, or None without it."""
-    value = request.headers.get(header)
+    value = request.META.get(f"HTTP_{header.upper().replace('-', '_')}")
     if value is None:
         return None
     if value.strip() == "*":

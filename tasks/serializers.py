@@ -83,20 +83,27 @@ class TaskSerializer(serializers.Serializer[Task]):
     updatedAt = serializers.DateTimeField()
 
     def to_representation(self, instance: Task) -> dict[str, Any]:
-        # By hand: walking the fields above costs several times as much on a page.
-        return {
-            "id": str(instance.pk),
-            "title": instance.title,
-            "description": instance.description,
-            "status": instance.status,
-            "priority": plain("priority", instance.priority),
-            "dueDate": plain("due_at", instance.due_at),
-            "completedAt": plain("completed_at", instance.completed_at),
-            "userId": str(instance.user_id),
-            "version": instance.version,
-            "createdAt": plain("created_at", instance.created_at),
-            "updatedAt": plain("updated_at", instance.updated_at),
-        }
+        return represent(instance)
+
+
+def represent(task: Task) -> dict[str, Any]:
+    """A task as TaskSerializer describes it.
+
+    By hand: walking the fields costs several times as much on a page.
+    """
+    return {
+        "id": str(task.id),
+        "title": task.title,
+        "description": task.description,
+        "status": task.status,
+        "priority": plain("priority", task.priority),
+        "dueDate": plain("due_at", task.due_at),
+        "completedAt": plain("completed_at", task.completed_at),
+        "userId": str(task.user_id),
+        "version": task.version,
+        "createdAt": plain("created_at", task.created_at),
+        "updatedAt": plain("updated_at", task.updated_at),
+    }
 
 
 class TrashedTaskSerializer(TaskSerializer):

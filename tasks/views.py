@@ -1,17 +1,19 @@
 """`/api/tasks`: thin; what may be done is decided in models and operations."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.reading import Reading
 from accounts.strict import StrictView
 from tasks import cache, operations
 from tasks import serializers as s
@@ -20,6 +22,7 @@ from tasks.filters import TaskFilter
 from tasks.idempotency import once
 from tasks.models import Change, Task, TaskQuerySet
 from tasks.preconditions import Precondition, is_unchanged, tags
+from tasks.reading import OneTask, TaskPage
 
 
 def header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
@@ -107,6 +110,19 @@ class TaskViewSet(TaskView):
     def get_queryset(self) -> TaskQuerySet:
         return Task.objects.owned_by(self.caller_id).live()
 
+    def reading(self, user_id: UUID) -> Reading | None:
+        self.read: Any = None
+        try:
+            if self.action == "list":
+                self.read = TaskPage(self.request, user_id, self.pages)
+            elif self.action == "retrieve":
+                self.read = OneTask(self.kwargs["id"])
+        except ValidationError as error:
+            # Not before the caller is known to be one.
+            self.read = error
+            return None
+        return cast(Reading | None, self.read)
+
     @extend_schema(
         operation_id="listTasks",
         parameters=[IF_NONE_MATCH],
@@ -114,11 +130,14 @@ class TaskViewSet(TaskView):
     )
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
-        return cache.answer(request, self.render)
+        if isinstance(self.read, ValidationError):
+            raise self.read
+        revision = cast(Any, request.user).revision
+        return cast(HttpResponse, self.read.answer(revision, self.render))
 
-    def render(self) -> str:
-        data = self.page(self.filter_queryset(self.get_queryset()))
-        return JSONRenderer().render(data).decode()
+    def render(self, tasks: Iterable[Task]) -> bytes:
+        envelope = self.pages.envelope([s.represent(task) for task in tasks])
+        return JSONRenderer().render(envelope)
 
     @extend_schema(
         operation_id="createTask",
@@ -143,7 +162,7 @@ class TaskViewSet(TaskView):
     )
     def retrieve(self, request: Request, id: UUID) -> Response:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
-        task = Task.objects.live().get(pk=id).readable_by(self.caller_id)
+        task = self.read.task().readable_by(self.caller_id)
         response = task_response(task)
         if is_unchanged(request._request, task.etag):
             response.status_code, response.data = 304, None

@@ -176,8 +176,8 @@ def test_apps_do_not_import_what_stands_above(
     assert [i for i in found if i[1].split(".")[0] in forbidden] == []
 
 
-def test_tasks_know_nothing_of_accounts_but_its_strict_input() -> None:
-    known = {"accounts.strict"}
+def test_tasks_know_nothing_of_accounts_but_its_input_and_reading() -> None:
+    known = {"accounts.strict", "accounts.reading"}
     foreign = {
         (file, module)
         for file, module in imports("tasks")

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 
-from taskapi.breaker import breaker
+from taskapi.breaker import BreakerRedis, breaker
 
 MODES = ["works", "away", "takes nothing", "flickers"]
 
@@ -51,7 +51,17 @@ class CacheFaults:
                 raise redis.ConnectionError("refused")
             return execute(client, verb, *args, **options)
 
-        with patch.object(redis.Redis, "execute_command", faulty):
+        keep = BreakerRedis.set_unanswered
+
+        def faulty_set(client: Any, *args: Any) -> None:
+            if self.fails("set"):
+                raise redis.ConnectionError("refused")
+            keep(client, *args)
+
+        with (
+            patch.object(redis.Redis, "execute_command", faulty),
+            patch.object(BreakerRedis, "set_unanswered", faulty_set),
+        ):
             yield
 
     @contextmanager

@@ -77,6 +77,7 @@ def test_every_change_is_told_the_last_one_first(
         "items": items,
         "total": 5,
         "page": 1,
+        "totalIsExact": True,
         "totalPages": 1,
         "nextCursor": None,
     }

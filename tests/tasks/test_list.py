@@ -46,6 +46,7 @@ def test_list_is_a_page_of_tasks(
         ],
         "total": 2,
         "page": 1,
+        "totalIsExact": True,
         "totalPages": 1,
         "nextCursor": None,
     }
@@ -56,6 +57,7 @@ def test_list_of_nothing_is_empty(alice_api: APIClient) -> None:
         "items": [],
         "total": 0,
         "page": 1,
+        "totalIsExact": True,
         "totalPages": 0,
         "nextCursor": None,
     }
@@ -357,7 +359,7 @@ def test_list_costs_the_same_however_long(
         response = alice_api.get(f"/api/tasks?limit=100{query}")
 
     assert len(response.json()["items"]) == count
-    assert len(queries) == 3  # the caller, the count, the page
+    assert len(queries) == 1  # the caller, with the count and the page
 
 
 def test_every_kind_of_write_shows_in_the_list(

@@ -11,7 +11,14 @@ from tests.factories import Status, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import details_of, error_of, ids, titles, trash, walk
 
-EMPTY = {"items": [], "total": 0, "page": 1, "totalPages": 0, "nextCursor": None}
+EMPTY = {
+    "items": [],
+    "total": 0,
+    "totalIsExact": True,
+    "page": 1,
+    "totalPages": 0,
+    "nextCursor": None,
+}
 
 
 @pytest.fixture
