@@ -5,7 +5,7 @@ RFC 7519 claims, HS256 only. Nothing here touches the database or HTTP.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -21,9 +21,13 @@ from accounts.models import Role, Session
 class KeyringBackend(TokenBackend):
     """Signs with the current key; verifies with it or, while keys are being
     rotated, with the previous one.
+
+    A token whose signature and claims were found good is known for a while: only its
+    time has to be looked at again, and `Token.verify` does.
     """
 
     def __init__(self, current: str, previous: str | None, leeway: timedelta) -> None:
+        self.known = lru_cache(maxsize=4096)(super().decode)
         self.previous = KeyringBackend(previous, None, leeway) if previous else None
         super().__init__(
             "HS256",
@@ -35,7 +39,7 @@ class KeyringBackend(TokenBackend):
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         try:
-            return super().decode(token, verify)
+            return dict(self.known(token, verify))
         except TokenBackendError:
             if self.previous is None:
                 raise

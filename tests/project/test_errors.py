@@ -341,7 +341,7 @@ def test_database_lost_while_the_token_is_read_is_503(
     def fail(*args: Any, **options: Any) -> None:
         raise OperationalError(LEAK)
 
-    monkeypatch.setattr("accounts.models.Session.objects.select_related", fail)
+    monkeypatch.setattr("accounts.authentication.read_session", fail)
     response = alice_api.get("/api/tasks")
 
     assert_error(response, 503, "SERVICE_UNAVAILABLE", AWAY)

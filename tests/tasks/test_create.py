@@ -6,6 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tasks import operations
 from tasks.models import Change, Task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import JSON, details_of, error_of
@@ -192,10 +193,14 @@ def test_creation_is_the_first_entry_of_the_history(
 def test_failed_write_leaves_nothing(
     alice_api: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*args: Any, **kwargs: Any) -> None:
-        raise RuntimeError
+    insert = operations.insert
 
-    monkeypatch.setattr(Change.objects, "bulk_create", fail)
+    def fail(rows: Any) -> None:
+        if isinstance(rows[0], Change):
+            raise RuntimeError
+        insert(rows)
+
+    monkeypatch.setattr(operations, "insert", fail)
     alice_api.raise_request_exception = False
     response = alice_api.post("/api/tasks", {"title": "A"}, format="json")
 

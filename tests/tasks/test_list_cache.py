@@ -12,7 +12,8 @@ from rest_framework.test import APIClient
 
 from accounts import authentication
 from accounts.models import User
-from tasks.models import Change, Priority, Status, Task
+from tasks import operations
+from tasks.models import Priority, Status, Task
 from tasks.operations import Author, Create, Delete, Update, perform, perform_one
 from tasks.reading import TaskPage
 from tests.factories import make_task, make_user
@@ -232,7 +233,7 @@ def test_write_that_fails_half_way_moves_nothing(
         raise RuntimeError
 
     before = alice_api.get(LIST)
-    monkeypatch.setattr(Change.objects, "bulk_create", fail)
+    monkeypatch.setattr(operations, "insert", fail)
     alice_api.raise_request_exception = False
     response = json(alice_api, "patch", f"{LIST}/{task.pk}", {"title": "B"})
     assert response.status_code == 500
