@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.views import MeView
 from taskapi import health
+from taskapi.parsers import MAX_DEPTH
 from taskapi.wsgi import application
 from tasks.models import Task
 from tests.factories import PASSWORD
@@ -109,7 +110,14 @@ def test_unknown_media_type_asked_for_is_406(alice_api: APIClient, path: str) ->
 
 
 @pytest.mark.parametrize(
-    "media_type", ["text/plain", "application/x-www-form-urlencoded", "text/json"]
+    "media_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "text/json",
+        "*/*",
+        "application/*",
+    ],
 )
 def test_unknown_media_type_sent_is_415(alice_api: APIClient, media_type: str) -> None:
     response = alice_api.generic("POST", "/api/tasks", "title=x", media_type)
@@ -211,6 +219,22 @@ def test_name_twice_in_one_object_is_400() -> None:
 
     message = "The body has the same name twice in one object."
     assert_error(response, 400, "MALFORMED_JSON", message)
+
+
+@pytest.mark.parametrize("nest", ["[{}]", '{{"a": {}}}'])
+def test_body_may_be_nested_as_deep_as_the_limit(
+    alice_api: APIClient, nest: str
+) -> None:
+    def post(depth: int) -> Any:
+        value = "1"
+        for _ in range(depth - 1):
+            value = nest.format(value)
+        body = f'{{"title": "A", "id": {value}}}'
+        return alice_api.generic("POST", "/api/tasks", body, JSON)
+
+    assert post(MAX_DEPTH).status_code == 201
+    message = f"The body is nested deeper than {MAX_DEPTH} levels."
+    assert_error(post(MAX_DEPTH + 1), 400, "MALFORMED_JSON", message)
 
 
 def test_malformed_body_is_not_quoted() -> None:
