@@ -1,5 +1,6 @@
 """The body and the answer of `POST /api/tasks/batch`."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,14 @@ from tasks.preconditions import Precondition
 from tasks.serializers import TaskInput, TaskPatch, TaskSerializer, VersionField
 
 MAX_OPERATIONS = 100
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class IdField(serializers.UUIDField):
-    """An id as text; a number is not one, though a UUID can be made of it."""
+    """An id as RFC 9562 section 4 writes it; a UUID can be made of more."""
 
     def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str):
+        if not isinstance(data, str) or not ID.fullmatch(data):
             self.fail("invalid", value=data)
         return super().to_internal_value(data)
 

@@ -10,7 +10,8 @@ from rest_framework import serializers
 PATTERN = (
     # Hours up to 23: Python 3.14 reads T24:00:00 as the next day.
     r"^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,6})?"
-    r"([Zz]|[+-]\d{2}:\d{2})$"
+    # Minutes up to 59: Python reads -00:60 as an hour.
+    r"([Zz]|[+-]\d{2}:[0-5]\d)$"
 )
 EXPECTED = "Write a date and time with offset, such as 2026-12-31T09:00:00Z."
 SCHEMA = {"type": "string", "format": "date-time", "pattern": PATTERN}

@@ -86,6 +86,7 @@ BAD_FIELDS = [
     ("dueDate", '"2026-12-31T24:00:00Z"', "invalid"),
     ("dueDate", '"2026-12-31T23:59:60Z"', "invalid"),
     ("dueDate", '"2026-12-31T09:00:00+24:00"', "invalid"),
+    ("dueDate", '"2026-12-31T09:00:00-00:60"', "invalid"),
     ("dueDate", '"2026-12-31T09:00:00+0100"', "invalid"),
     ("dueDate", '"2026-12-31T09:00:00.1234567Z"', "invalid"),
     ("dueDate", '"٢٠٢٦-12-31T09:00:00Z"', "invalid"),
