@@ -378,6 +378,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES els
 CSRF_FAILURE_VIEW = "taskapi.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "taskapi.admin_sessions"
 
 globals().update(EMAIL)
 LANGUAGE_CODE = "en-us"

@@ -154,6 +154,16 @@ def test_user_cannot_enter(alice: User, url: str) -> None:
     assert response["Location"].startswith("/admin/login/")
 
 
+@pytest.mark.parametrize(
+    "key", ["a" * 32, "a" * 31 + "\0", "\0", "\xff" * 32, "a" * 4000]
+)
+def test_made_up_cookie_signs_nobody_in(key: str) -> None:
+    browser = Client()
+    browser.cookies["sessionid"] = key
+
+    assert browser.get("/admin/").status_code == 302
+
+
 def test_access_token_does_not_open_the_admin(root: User) -> None:
     token = AccessToken.for_session(make_session(root))
     response = Client().get("/admin/", HTTP_AUTHORIZATION=f"Bearer {token}")
