@@ -89,7 +89,7 @@ class TaskView(StrictView, GenericViewSet[Any]):
         return self.valid(s.VersionOnly).get("version")
 
     def valid(self, serializer: type[Any]) -> dict[str, Any]:
-        return dict(validator(serializer).run_validation(self.request.data))
+        return dict(validator(cast(Any, serializer)).run_validation(self.request.data))
 
     def page(self, queryset: Any) -> dict[str, Any]:
         rows = self.pages.paginate_queryset(queryset, self.request, view=self)
