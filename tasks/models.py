@@ -26,6 +26,8 @@ class Priority(models.IntegerChoices):
     URGENT = 4
 
 
+# Counting is what grows with the number of tasks; a count stops here.
+MOST_COUNTED = 10_000
 LIVE, TRASHED = Q(deleted_at__isnull=True), Q(deleted_at__isnull=False)
 
 
@@ -73,8 +75,10 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return len(pks)
 
     def stats(self, now: datetime) -> dict[str, int]:
-        """Counts of these tasks, in one query: `total`, a status or priority name,
-        `overdue`, and `due_today` (the UTC day of `now`).
+        """Counts of these tasks: `total`, a status or priority name, `overdue`, and
+        `due_today` (the UTC day of `now`).
+
+        Only the newest `MOST_COUNTED` are counted; `is_exact` tells if these are all.
         """
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         open_ = ~Q(status=Status.DONE)
@@ -83,7 +87,11 @@ class TaskQuerySet(models.QuerySet["Task"]):
         counts["overdue"] = Count("pk", Q(due_at__lt=now) & open_)
         today = Q(due_at__gte=day, due_at__lt=day + timedelta(days=1))
         counts["due_today"] = Count("pk", today & open_)
-        return self.aggregate(total=Count("pk"), **counts)
+        newest = self.order_by("-created_at", "-id")
+        found = newest[:MOST_COUNTED].aggregate(total=Count("pk"), **counts)
+        is_full = found["total"] == MOST_COUNTED
+        more = is_full and newest[MOST_COUNTED : MOST_COUNTED + 1].exists()
+        return found | {"is_exact": not more}
 
 
 class Task(models.Model):

@@ -143,9 +143,10 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class StatsSerializer(serializers.Serializer[Mapping[str, int]]):
-    """Counts of the caller's live tasks; days are UTC."""
+    """Counts of the caller's live tasks, or of the newest 10,000; days are UTC."""
 
     total = serializers.IntegerField()
+    isExact = serializers.BooleanField(source="is_exact")
     byStatus = serializers.SerializerMethodField()
     byPriority = serializers.SerializerMethodField()
     overdue = serializers.IntegerField()

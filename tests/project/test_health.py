@@ -16,6 +16,13 @@ from taskapi.breaker import breaker
 from tests.project.wire import assert_error
 
 ANSWERS = ["/health", "/readyz"]
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "recent", None)
+
+
 DOWN = {"status": "down", "database": "down"}
 
 
@@ -111,6 +118,22 @@ def test_open_breaker_is_an_absent_cache(
 
     assert response.status_code == 200
     assert response.json() == up(settings) | {"cache": "down"}
+
+
+def test_health_is_asked_about_once_a_second(
+    api: APIClient,
+    ask: Callable[[Callable[[], None]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[None] = []
+    ask(lambda: asked.append(None))
+    now = time.monotonic()
+    for seconds in [0, 0.5, 0.9, 1.1, 1.5]:
+        monkeypatch.setattr("taskapi.health.time.monotonic", lambda s=seconds: now + s)
+        assert api.get("/health").status_code == 200
+    monkeypatch.undo()
+
+    assert len(asked) == 2
 
 
 def test_probes_at_once_do_not_disturb_each_other(settings: LazySettings) -> None:

@@ -362,6 +362,29 @@ def test_list_costs_the_same_however_long(
     assert len(queries) == 1  # the caller, with the count and the page
 
 
+@pytest.mark.parametrize("path", ["/api/tasks", "/api/tasks/trash"])
+@pytest.mark.parametrize(("count", "exact"), [(2, True), (3, True), (4, False)])
+def test_total_stops_where_counting_does_and_says_so(
+    alice_api: APIClient,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    count: int,
+    exact: bool,
+) -> None:
+    monkeypatch.setattr("taskapi.pagination.KeysetPagination.most_counted", 3)
+    for task in make_tasks(alice, [{}] * count):
+        if path.endswith("trash"):
+            trash(task)
+    first = alice_api.get(f"{path}?limit=2").json()
+    last = alice_api.get(f"{path}?limit=2&page=2").json()
+
+    assert (first["total"], first["totalIsExact"]) == (min(count, 3), exact)
+    assert first["totalPages"] == -(-min(count, 3) // 2)
+    # What is not counted is shown all the same.
+    assert len(first["items"]) + len(last["items"]) == count
+
+
 def test_every_kind_of_write_shows_in_the_list(
     alice_api: APIClient, alice: User
 ) -> None:

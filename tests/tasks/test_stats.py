@@ -12,6 +12,7 @@ from tests.tasks.wire import at, details_of, make_tasks, trash
 
 NOTHING = {
     "total": 0,
+    "isExact": True,
     "byStatus": {"TODO": 0, "IN_PROGRESS": 0, "DONE": 0},
     "byPriority": {"LOW": 0, "MEDIUM": 0, "HIGH": 0, "URGENT": 0},
     "overdue": 0,
@@ -81,6 +82,24 @@ def test_due_today_is_the_utc_day(
     make_tasks(alice, rows)
 
     assert alice_api.get("/api/tasks/stats").json()["dueToday"] == 2
+
+
+@pytest.mark.parametrize(("count", "exact"), [(2, True), (3, True), (4, False)])
+def test_stats_are_of_the_newest_tasks_where_there_are_too_many_to_count(
+    alice_api: APIClient,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    exact: bool,
+) -> None:
+    monkeypatch.setattr("tasks.models.MOST_COUNTED", 3)
+    make_task(alice, priority=Priority.URGENT, now=at("2026-01-01T00:00:00"))
+    make_tasks(alice, [{}] * (count - 1))
+    stats = alice_api.get("/api/tasks/stats").json()
+
+    assert stats["isExact"] is exact
+    assert stats["total"] == min(count, 3)
+    assert stats["byPriority"]["URGENT"] == exact
 
 
 @pytest.mark.usefixtures("clock")
