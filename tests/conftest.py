@@ -4,6 +4,7 @@ from rest_framework.test import APIClient
 
 from accounts import limits
 from accounts.models import User
+from taskapi import health
 from taskapi.breaker import breaker
 from tasks.models import Task
 from tests.factories import api_of, make_task, make_user
@@ -11,7 +12,8 @@ from tests.factories import api_of, make_task, make_user
 
 @pytest.fixture(autouse=True)
 def _clean_slate() -> None:
-    """No cached list, no counted request and no open breaker from another test."""
+    """Nothing cached, no counted request and no open breaker from another test."""
+    health.recent = None
     breaker.reset()
     limits.local.windows.clear()
     cache.clear()

@@ -18,11 +18,6 @@ from tests.project.wire import assert_error
 ANSWERS = ["/health", "/readyz"]
 
 
-@pytest.fixture(autouse=True)
-def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "recent", None)
-
-
 DOWN = {"status": "down", "database": "down"}
 
 
