@@ -24,6 +24,8 @@ from accounts.models import User
 
 # Set once when the row is made, so a row cannot move while a walk goes by.
 UNMOVING = {"created_at", "deleted_at", "version"}
+# What django.core.signing writes, for those who describe it; opaque to clients.
+CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$"
 
 
 class KeysetPagination(BasePagination):
@@ -156,7 +158,7 @@ class KeysetPagination(BasePagination):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         number = {"type": ["integer", "null"], "minimum": 0}
         properties = {
-            "items": schema,
+            "items": schema | {"maxItems": self.max_limit},
             "total": number
             | {"maximum": self.most_counted, "description": "None with a cursor."},
             "totalIsExact": {
@@ -165,7 +167,7 @@ class KeysetPagination(BasePagination):
             },
             "page": number | {"minimum": 1},
             "totalPages": number,
-            "nextCursor": {"type": ["string", "null"]},
+            "nextCursor": {"type": ["string", "null"], "pattern": CURSOR},
         }
         return {
             "type": "object",
@@ -179,10 +181,21 @@ class KeysetPagination(BasePagination):
             "page": integer | {"default": 1, "maximum": 10**9},
             "limit": integer
             | {"default": self.default_limit, "maximum": self.max_limit},
-            "cursor": {"type": "string"},
+            "cursor": {"type": "string", "pattern": CURSOR},
+        }
+        descriptions = {
+            "page": "Which page; not with `cursor`.",
+            "limit": "How many items a page has.",
+            "cursor": "`nextCursor` of the page before, with the same filters.",
         }
         return [
-            {"name": name, "in": "query", "required": False, "schema": schema}
+            {
+                "name": name,
+                "in": "query",
+                "required": False,
+                "description": descriptions[name],
+                "schema": schema,
+            }
             for name, schema in schemas.items()
         ]
 

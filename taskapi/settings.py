@@ -315,13 +315,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "taskapi.pagination.KeysetPagination",
     # OPTIONS tells no more than Allow does.
     "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "taskapi.schema.Schema",
+    "DEFAULT_SCHEMA_CLASS": "taskapi.schema.operations.Schema",
     "EXCEPTION_HANDLER": "taskapi.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
-    "DESCRIPTION": "Tasks of which no write is lost, doubled or silently changed.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api",
@@ -330,11 +329,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "taskapi.schema.add_error",
+        "taskapi.schema.document.complete",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "Role": "accounts.models.Role",
         "Status": "tasks.models.Status",

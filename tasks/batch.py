@@ -13,6 +13,14 @@ from tasks.serializers import TaskInput, TaskPatch, TaskSerializer, VersionField
 
 MAX_OPERATIONS = 100
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# What each `op` needs, what it may have besides, and what reads its `data`.
+WANTED = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
+OPTIONAL: dict[str, set[str]] = {
+    "create": set(),
+    "update": {"version"},
+    "delete": {"version"},
+}
+BODIES = {"create": TaskInput, "update": TaskPatch}
 
 
 class IdField(serializers.UUIDField):
@@ -27,17 +35,15 @@ class IdField(serializers.UUIDField):
 class OperationSerializer(StrictSerializer):
     """One operation: `id` for update and delete, `data` for create and update."""
 
-    op = StrictChoiceField(["create", "update", "delete"])
+    op = StrictChoiceField(list(WANTED))
     id = IdField(required=False, format="hex_verbose")
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
     data = serializers.DictField(required=False)  # type: ignore[assignment]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        wanted = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
-        optional = {"create": set(), "update": {"version"}, "delete": {"version"}}
         given, op = attrs.keys() - {"op"}, attrs["op"]
-        errors = {n: ["Required for this op."] for n in wanted[op] - given}
-        allowed = wanted[op] | optional[op]
+        errors = {n: ["Required for this op."] for n in WANTED[op] - given}
+        allowed = WANTED[op] | OPTIONAL[op]
         errors |= {n: [f"Not for op {op}."] for n in given - allowed}
         if errors:
             raise serializers.ValidationError(errors)
@@ -56,7 +62,7 @@ class OperationSerializer(StrictSerializer):
     def values(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "data" not in attrs:
             return {}
-        body = (TaskInput if attrs["op"] == "create" else TaskPatch)(data=attrs["data"])
+        body = BODIES[attrs["op"]](data=attrs["data"])
         if not body.is_valid():
             raise serializers.ValidationError({"data": body.errors})
         return dict(body.validated_data)
@@ -71,7 +77,7 @@ class BatchSerializer(StrictSerializer):
 class OperationResultSerializer(serializers.Serializer[Any]):
     """What became of one operation; `task` is null where it went to the trash."""
 
-    op = serializers.ChoiceField(["create", "update", "delete"])
+    op = serializers.ChoiceField(list(WANTED))
     id = serializers.UUIDField()
     task = TaskSerializer(allow_null=True)
 

@@ -62,23 +62,28 @@ def described(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filter:
     return cast(filters.Filter, extend_schema_field(schema)(cast(Any, chosen)))
 
 
-def instant(lookup: str) -> filters.Filter:
+def instant(lookup: str, description: str) -> filters.Filter:
     chosen = InstantFilter(field_name="due_at", lookup_expr=lookup)
-    return described(instants.SCHEMA, chosen)
+    return described(instants.SCHEMA | {"description": description}, chosen)
 
 
 def names(field: str, values: dict[str, Any]) -> filters.Filter:
     one = "|".join(values)
-    schema = {"type": "string", "pattern": f"^({one})(,({one}))*$"}
+    schema = {
+        "type": "string",
+        "pattern": f"^({one})(,({one}))*$",
+        "description": "Any of these, separated by commas.",
+    }
     chosen = NamesFilter(field_name=field, lookup_expr="in", names=values)
     return described(schema, chosen)
 
 
-def one_of(values: list[str], method: str) -> filters.Filter:
+def one_of(values: list[str], method: str, description: str) -> filters.Filter:
     choices = [(value, value) for value in values]
     hint = {"invalid_choice": f"Not one of: {', '.join(values)}."}
     chosen = OneOfFilter(choices=choices, method=method, error_messages=hint)
-    return described({"type": "string", "enum": values}, chosen)
+    schema = {"type": "string", "enum": values, "description": description}
+    return described(schema, chosen)
 
 
 class TaskFilter(filters.FilterSet):
@@ -86,15 +91,27 @@ class TaskFilter(filters.FilterSet):
 
     status = names("status", {s.value: s.value for s in Status})
     priority = names("priority", {p.name: p.value for p in Priority})
-    dueBefore = instant("lt")
-    dueAfter = instant("gt")
-    dueDate = one_of(["none"], "without_due_date")
-    overdue = one_of(["true", "false"], "only_overdue")
+    dueBefore = instant("lt", "Due before this moment.")
+    dueAfter = instant("gt", "Due after this moment.")
+    dueDate = one_of(["none"], "without_due_date", "Without a due date.")
+    overdue = one_of(
+        ["true", "false"], "only_overdue", "Due before now and not done, or not so."
+    )
     q = described(
-        {"type": "string", "minLength": 1, "maxLength": 255},
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 255,
+            "pattern": r"^[^\x00]*$",
+            "description": "In the title or the description, in any case of letters.",
+        },
         filters.CharFilter(method="search", max_length=255, strip=False),
     )
-    sort = one_of(SORT_NAMES, "unsorted")
+    sort = one_of(
+        SORT_NAMES,
+        "unsorted",
+        "By this, `-` for descending, then by id; no due date comes last.",
+    )
 
     class Meta:
         model = Task

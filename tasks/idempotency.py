@@ -27,6 +27,11 @@ from tasks.models import StoredAnswer
 
 HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Location", "ETag")
+# Quoted, or bare without a quote at its start.
+KEY_PATTERN = (
+    r'^("[\x20\x21\x23-\x7e]{1,255}"'
+    r"|[\x21\x23-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?)$"
+)
 
 
 class KeyReused(Exception):

@@ -13,6 +13,10 @@ ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 # A list may have empty elements (RFC 9110 section 5.6.1).
 ELEMENT = rf"[ \t]*(?:{ENTITY_TAG}[ \t]*)?"
 TAG_LIST = re.compile(f"{ELEMENT}(?:,{ELEMENT})*")
+# What `tags` takes, for those who describe it.
+TAGS_PATTERN = (
+    rf"^[ \t]*(\*|(,[ \t]*)*{ENTITY_TAG}([ \t]*,([ \t]*{ENTITY_TAG})?)*)[ \t]*$"
+)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class VersionField(serializers.IntegerField):
 
 
 class TaskInput(StrictSerializer):
-    """What a client may set; `version` is a precondition (contract, "Conventions")."""
+    """What a client may set of a task."""
 
     title = StrictCharField(max_length=255)
     description = StrictCharField(
@@ -52,7 +52,7 @@ class TaskPatch(TaskInput):
 
 
 class VersionOnly(StrictSerializer):
-    """The body of a delete or restore, if there is one."""
+    """What is expected of the task, if anything is."""
 
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
 
@@ -78,7 +78,7 @@ class TaskSerializer(serializers.Serializer[Task]):
     dueDate = serializers.DateTimeField(allow_null=True)
     completedAt = serializers.DateTimeField(allow_null=True)
     userId = serializers.UUIDField()
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
 
@@ -114,27 +114,22 @@ class TrashedTaskSerializer(TaskSerializer):
         return super().to_representation(instance) | {"deletedAt": deleted_at}
 
 
-@extend_schema_field({})
-class AnyValueField(serializers.Field[Any, Any, Any, Any]):
-    pass
-
-
 class FieldChangeSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
-    to = AnyValueField()
+    to = serializers.CharField(allow_null=True)
 
     def get_fields(self) -> dict[str, Any]:
         # `from` cannot be declared above: it is a keyword.
-        return super().get_fields() | {"from": AnyValueField()}
+        return super().get_fields() | {"from": serializers.CharField(allow_null=True)}
 
 
 class ChangeSerializer(serializers.Serializer[Any]):
     """One entry of a task's history."""
 
-    version = serializers.IntegerField(min_value=1)
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     changedBy = serializers.UUIDField(source="changed_by", allow_null=True)
     changedAt = serializers.DateTimeField(source="changed_at")
-    requestId = serializers.CharField(source="request_id")
+    requestId = serializers.CharField(source="request_id", max_length=64)
     changes = serializers.SerializerMethodField()
 
     @extend_schema_field(FieldChangeSerializer(many=True))
@@ -142,18 +137,29 @@ class ChangeSerializer(serializers.Serializer[Any]):
         return change.fields
 
 
+COUNT = {"type": "integer", "minimum": 0}
+
+
+def counts_of(names: list[str]) -> dict[str, Any]:
+    """The schema of an object with a count under each name."""
+    properties = dict.fromkeys(names, COUNT)
+    return {"type": "object", "properties": properties, "required": names}
+
+
 class StatsSerializer(serializers.Serializer[Mapping[str, int]]):
     """Counts of the caller's live tasks, or of the newest 10,000; days are UTC."""
 
-    total = serializers.IntegerField()
+    total = serializers.IntegerField(min_value=0)
     isExact = serializers.BooleanField(source="is_exact")
     byStatus = serializers.SerializerMethodField()
     byPriority = serializers.SerializerMethodField()
-    overdue = serializers.IntegerField()
-    dueToday = serializers.IntegerField(source="due_today")
+    overdue = serializers.IntegerField(min_value=0)
+    dueToday = serializers.IntegerField(source="due_today", min_value=0)
 
+    @extend_schema_field(counts_of(Status.values))
     def get_byStatus(self, counts: Mapping[str, int]) -> dict[str, int]:
         return {name: counts[name] for name in Status.values}
 
+    @extend_schema_field(counts_of(Priority.names))
     def get_byPriority(self, counts: Mapping[str, int]) -> dict[str, int]:
         return {name: counts[name] for name in Priority.names}

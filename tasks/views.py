@@ -20,21 +20,37 @@ from tasks import cache, operations
 from tasks import serializers as s
 from tasks.batch import BatchResultSerializer, BatchSerializer
 from tasks.filters import TaskFilter
-from tasks.idempotency import once
+from tasks.idempotency import KEY_PATTERN, once
 from tasks.models import Change, Task, TaskQuerySet
-from tasks.preconditions import Precondition, is_unchanged, tags
+from tasks.preconditions import TAGS_PATTERN, Precondition, is_unchanged, tags
 from tasks.reading import OneTask, TaskPage
 
 
-def header(name: str, description: str, *, required: bool = False) -> OpenApiParameter:
+def header(name: str, description: str, **schema: Any) -> OpenApiParameter:
+    required = schema.pop("required", False)
     return OpenApiParameter(
-        name, str, "header", description=description, required=required
+        name,
+        {"type": "string"} | schema,
+        "header",
+        description=description,
+        required=required,
     )
 
 
-IF_MATCH = header("If-Match", "Only if the task still has one of these tags.")
-IF_NONE_MATCH = header("If-None-Match", "304 if it still has one of these tags.")
-KEY = header("Idempotency-Key", "Sent again, the same answer is given again.")
+IF_MATCH = header(
+    "If-Match",
+    'Only if the task still has one of these tags, such as `"v3"`.',
+    pattern=TAGS_PATTERN,
+)
+IF_NONE_MATCH = header(
+    "If-None-Match", "304 if it still has one of these tags.", pattern=TAGS_PATTERN
+)
+KEY = header(
+    "Idempotency-Key",
+    "Sent again with the same request, it writes nothing and gets the first answer.",
+    pattern=KEY_PATTERN,
+    maxLength=257,
+)
 
 
 class PreconditionRequired(APIException):
@@ -188,7 +204,14 @@ class TaskViewSet(TaskView):
 
     @extend_schema(
         operation_id="replaceTask",
-        parameters=[header("If-Match", "The tag of what is replaced.", required=True)],
+        parameters=[
+            header(
+                "If-Match",
+                "The tag of what is replaced.",
+                pattern=TAGS_PATTERN,
+                required=True,
+            )
+        ],
         request=s.TaskReplacement,
         responses={200: s.TaskSerializer, 412: None, 428: None},
     )
@@ -208,14 +231,17 @@ class TaskViewSet(TaskView):
         responses={204: None, 412: None},
     )
     def destroy(self, request: Request, id: UUID) -> Response:
-        """Move a task to the trash."""
+        """Move a task to the trash.
+
+        A body `{"version": 3}` is a precondition, as If-Match is.
+        """
         self.perform(operations.Delete(id=id, expects=self.expected(self.version())))
         return Response(status=204)
 
     @extend_schema(
         operation_id="restoreTask",
         parameters=[IF_MATCH, KEY],
-        request=None,
+        request=s.VersionOnly,
         responses={200: s.TaskSerializer, 409: None, 412: None, 422: None},
     )
     def restore(self, request: Request, id: UUID) -> HttpResponse:
@@ -293,6 +319,9 @@ class TrashViewSet(TaskView):
         responses={204: None, 412: None},
     )
     def destroy(self, request: Request, id: UUID) -> Response:
-        """Remove a trashed task and its history for good."""
+        """Remove a trashed task and its history for good.
+
+        A body `{"version": 3}` is a precondition, as If-Match is.
+        """
         operations.destroy(id, self.expected(self.version()), self.author())
         return Response(status=204)

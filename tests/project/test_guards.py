@@ -30,15 +30,7 @@ PUBLIC = {
     "favicon.ico",
 }
 # About the API, not of it.
-UNDESCRIBED = {
-    "api/schema",
-    "api/docs",
-    "health",
-    "livez",
-    "readyz",
-    "metrics",
-    "favicon.ico",
-}
+UNDESCRIBED = {"api/schema", "api/docs", "metrics", "favicon.ico"}
 SKIPPED = ("admin/", "static/")
 ID = "00000000-0000-4000-8000-000000000000"
 SCHEMA = settings.BASE_DIR / "docs" / "openapi.yaml"
