@@ -67,6 +67,11 @@ def headers(*names: str) -> dict[str, Any]:
     }
 
 
+def error_codes(status: int) -> list[str]:
+    more = ["MALFORMED_JSON", "VALIDATION_ERROR"] if status == 400 else []
+    return [CODES[status], *more]
+
+
 def refusal(
     status: int, description: str, message: str, *named: str, **more: Any
 ) -> dict[str, Any]:
@@ -77,6 +82,8 @@ def refusal(
         "description": description,
         "headers": headers(*named),
         "content": {JSON: content},
+        # Not in the schema: clients are to have one type for all errors.
+        "x-error-codes": error_codes(status),
     }
 
 

@@ -48,7 +48,6 @@ class Answer:
 
 
 def validator(schema: Any) -> Any:
-    Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema, format_checker=formats)
 
 
@@ -127,6 +126,8 @@ class Document:
     def __init__(self, document: Any) -> None:
         self.raw = document
         self.exercised: set[Pair] = set()
+        self.targets: dict[str, Any] = {}
+        self.answers: dict[int, Response] = {}
         self.paths: dict[str, dict[str, Operation]] = {
             path: {
                 method: self.operation(path, method, about)
@@ -149,7 +150,11 @@ class Document:
         ]
 
     def operation(self, path: str, method: str, about: dict[str, Any]) -> Operation:
-        responses = {int(s): Response(r) for s, r in about["responses"].items()}
+        # Of one object there is one judge, however often it is referred to.
+        responses = {
+            int(status): self.answers.setdefault(id(answer), Response(answer))
+            for status, answer in about["responses"].items()
+        }
         return Operation(about["operationId"], method, path, about, responses)
 
     def inlined(self, node: Any) -> Any:
@@ -159,12 +164,17 @@ class Document:
         if not isinstance(node, dict):
             return node
         if isinstance(place := node.get("$ref"), str):
-            target = self.raw
-            for part in place.removeprefix("#/").split("/"):
-                target = target[part]
             beside = {name: value for name, value in node.items() if name != "$ref"}
-            return self.inlined(target) | beside
+            return self.target(place) | beside if beside else self.target(place)
         return {name: self.inlined(inner) for name, inner in node.items()}
+
+    def target(self, place: str) -> Any:
+        if place not in self.targets:
+            found = self.raw
+            for part in place.removeprefix("#/").split("/"):
+                found = found[part]
+            self.targets[place] = self.inlined(found)
+        return self.targets[place]
 
     def pairs(self) -> set[Pair]:
         return {(o.name, s) for o in self.operations.values() for s in o.responses}
@@ -227,11 +237,16 @@ def judge_body(response: Response, answer: Answer) -> None:
     media_type = media_type_of(answer.headers)
     if media_type not in response.bodies:
         raise answer.breach(f"the content type {media_type!r} is not documented")
-    if media_type != JSON:
-        return
-    body = json.loads(answer.body)
-    if wrong := fault(response.bodies[media_type], body):
+    if media_type == JSON:
+        judge_json(response, answer, json.loads(answer.body))
+
+
+def judge_json(response: Response, answer: Answer, body: Any) -> None:
+    if wrong := fault(response.bodies[JSON], body):
         raise answer.breach(wrong)
+    codes = response.described.get("x-error-codes")
+    if codes and body["error"]["code"] not in codes:
+        raise answer.breach(f"the code is none of {', '.join(codes)}")
 
 
 def media_type_of(headers: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 """Real servers for the tests of this folder, and a place for what was measured."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ import redis
 from django.db import connections
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.contract import document as contract
 from tests.live.faults import FaultProxy
 from tests.live.race import ROUNDS
 from tests.live.server import ROOT, Server
+from tests.live.wire import EXCHANGES
 
 MEASURED: list[str] = []
 Sql = Callable[..., list[Any]]
@@ -28,6 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group("live"))
+
+
+@pytest.fixture(autouse=True)
+def _judged_answers() -> Iterator[None]:
+    """Judge what came over the wire; not at once, for races must not wait for it."""
+    EXCHANGES.clear()
+    yield
+    for message, answer in EXCHANGES:
+        # Some tests send a request in pieces, of which this may be any.
+        if line := re.match(r"([A-Z]+) ([^ ?]+)[^ ]* HTTP/1", message.decode()):
+            sent = (line[1], line[2], answer.status, answer.headers, answer.body)
+            contract.document().judge(contract.Answer(*sent))
 
 
 @pytest.fixture

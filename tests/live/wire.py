@@ -10,6 +10,8 @@ from typing import Any
 
 # gunicorn closes a connection that was idle for its `keepalive`, five seconds.
 IDLE_SECONDS = 3.0
+# Every request that was answered, with its answer; judged when the test is over.
+EXCHANGES: list[tuple[bytes, "Answer"]] = []
 ANSWER_SECONDS = 30.0
 
 
@@ -107,7 +109,9 @@ class Connection:
         self.used_at = monotonic()
         if is_last:
             self.close()
-        return Answer(it.status, headers, body, self.used_at - started)
+        answer = Answer(it.status, headers, body, self.used_at - started)
+        EXCHANGES.append((message, answer))
+        return answer
 
     def close(self) -> None:
         if self.socket:

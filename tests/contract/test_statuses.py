@@ -1,0 +1,248 @@
+"""Each operation is made to answer each status that it documents.
+
+What the answers look like is judged by the plugin, as for every other test.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError, connection
+from rest_framework.views import APIView
+
+from accounts.limits import Limit
+from accounts.models import UserManager
+from taskapi import health
+from tests.contract.calls import CALLS, Call, World
+from tests.contract.document import JSON, METHODS, Operation, document, fault
+from tests.factories import make_session, make_user
+
+OPERATIONS = document().operations
+PAIRS = sorted(document().pairs())
+
+
+class Attempt:
+    """One operation, a request that it would answer with success, and its sender."""
+
+    def __init__(self, name: str, patch: pytest.MonkeyPatch, settings: Any) -> None:
+        self.operation: Operation = OPERATIONS[name]
+        self.patch, self.settings = patch, settings
+        self.world = World()
+        self.call: Call = CALLS[name](self.world)
+        self.needs_token = bool(self.operation.described["security"])
+        if self.needs_token:
+            self.call.signed_in(self.world.token())
+
+    @property
+    def name(self) -> str:
+        return self.operation.name
+
+    @property
+    def is_probe(self) -> bool:
+        """A plain view, which DRF has no part in."""
+        return self.operation.described["tags"] == ["Operations"]
+
+    def send(self, method: str | None = None) -> Any:
+        return self.call.send(self.operation, method)
+
+
+@pytest.fixture
+def attempt(
+    request: pytest.FixtureRequest,
+    db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
+) -> Attempt:
+    if request.param in {"getHealth", "getReadiness"}:
+        # The real one asks over a connection of its own.
+        monkeypatch.setattr(health, "ask_database", lambda: None)
+    return Attempt(request.param, monkeypatch, settings)
+
+
+def away(*args: Any) -> Any:
+    raise OperationalError("away")
+
+
+def succeed(attempt: Attempt) -> Any:
+    return attempt.send()
+
+
+def know_it_already(attempt: Attempt) -> Any:
+    attempt.call.headers["If-None-Match"] = "*"
+    return attempt.send()
+
+
+def ask_what_is_not_known(attempt: Attempt) -> Any:
+    if attempt.is_probe:
+        attempt.call.headers["Transfer-Encoding"] = "chunked"
+    else:
+        attempt.call.query = "?nonsense=1"
+    return attempt.send()
+
+
+def have_no_credentials(attempt: Attempt) -> Any:
+    if attempt.needs_token:
+        del attempt.call.headers["Authorization"]
+    else:
+        secret = {"password", "refreshToken", "token"} & attempt.call.body.keys()
+        attempt.call.body[secret.pop()] = "guessed"
+    return attempt.send()
+
+
+def be_a_stranger(attempt: Attempt) -> Any:
+    session = make_session(make_user("bob"))
+    attempt.world.session = session
+    attempt.call.signed_in(attempt.world.token())
+    return attempt.send()
+
+
+def ask_for_what_is_not_there(attempt: Attempt) -> Any:
+    if attempt.name == "batchTasks":
+        attempt.call.body["operations"][-1]["id"] = str(uuid4())
+    attempt.call.id = uuid4()
+    return attempt.send()
+
+
+def use_other_methods(attempt: Attempt) -> Any:
+    """All that the path does not have; the last one's answer."""
+    item = document().item(attempt.operation.path) or {}
+    others = METHODS - item.keys() - {"head", "options"}
+    attempt.call.body = None
+    for method in sorted(others):
+        response = attempt.send(method)
+        assert response.status_code == 405, method
+        allowed = set(response["Allow"].split(", ")) - {"HEAD", "OPTIONS"}
+        assert allowed == {name.upper() for name in item}
+    return response
+
+
+def want_a_picture(attempt: Attempt) -> Any:
+    attempt.call.headers["Accept"] = "image/png"
+    return attempt.send()
+
+
+def find_the_address_taken(attempt: Attempt) -> Any:
+    make_user("carol")
+    return attempt.send()
+
+
+def run_twice_at_once(attempt: Attempt) -> Any:
+    def lock(*args: Any) -> None:
+        # PostgreSQL's lock_not_available, after lock_timeout.
+        raise OperationalError from cause
+
+    cause = type("LockNotAvailable", (Exception,), {"sqlstate": "55P03"})()
+    attempt.patch.setattr(UserManager, "lock", lock)
+    attempt.call.headers["Idempotency-Key"] = "first"
+    return attempt.send()
+
+
+def expect_another_version(attempt: Attempt) -> Any:
+    if attempt.name == "batchTasks":
+        attempt.call.body["operations"][1]["version"] = 7
+    attempt.call.headers["If-Match"] = '"v7"'
+    return attempt.send()
+
+
+def send_too_much(attempt: Attempt) -> Any:
+    attempt.settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1
+    attempt.call.body = attempt.call.body or {"version": 1}
+    return attempt.send()
+
+
+def name_another_charset(attempt: Attempt) -> Any:
+    attempt.call.headers["Content-Type"] = "application/json; charset=latin-1"
+    attempt.call.body = None
+    return attempt.send()
+
+
+def reuse_a_key(attempt: Attempt) -> Any:
+    attempt.call.headers["Idempotency-Key"] = "first"
+    assert attempt.send().status_code < 300
+    attempt.call.body = {"title": "Another"} if attempt.call.body else {"version": 2}
+    return attempt.send()
+
+
+def expect_nothing(attempt: Attempt) -> Any:
+    del attempt.call.headers["If-Match"]
+    return attempt.send()
+
+
+def have_nothing_left(attempt: Attempt) -> Any:
+    limits = dict.fromkeys(attempt.settings.RATE_LIMITS, Limit(0, 900))
+    attempt.settings.RATE_LIMITS = limits
+    return attempt.send()
+
+
+def fail_unexpectedly(attempt: Attempt) -> Any:
+    def fail(*args: Any, **options: Any) -> Any:
+        raise RuntimeError
+
+    attempt.patch.setattr(health, "state", fail)
+    attempt.patch.setattr(APIView, "initial", fail)
+    return attempt.send()
+
+
+def lose_the_database(attempt: Attempt) -> Any:
+    attempt.patch.setattr(health, "ask_database", away)
+    with connection.execute_wrapper(away):
+        return attempt.send()
+
+
+PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
+    200: succeed,
+    201: succeed,
+    202: succeed,
+    204: succeed,
+    304: know_it_already,
+    400: ask_what_is_not_known,
+    401: have_no_credentials,
+    403: be_a_stranger,
+    404: ask_for_what_is_not_there,
+    405: use_other_methods,
+    406: want_a_picture,
+    409: run_twice_at_once,
+    412: expect_another_version,
+    413: send_too_much,
+    415: name_another_charset,
+    422: reuse_a_key,
+    428: expect_nothing,
+    429: have_nothing_left,
+    500: fail_unexpectedly,
+    503: lose_the_database,
+}
+SPECIAL = {("register", 409): find_the_address_taken}
+
+
+@pytest.mark.parametrize(
+    ("attempt", "status"), PAIRS, indirect=["attempt"], ids=lambda value: str(value)
+)
+def test_documented_status_is_answered(attempt: Attempt, status: int) -> None:
+    provoke = SPECIAL.get((attempt.name, status), PROVOCATIONS[status])
+
+    response = provoke(attempt)
+
+    assert response.status_code == status, response.content
+
+
+@pytest.mark.parametrize("attempt", sorted(OPERATIONS), indirect=True)
+def test_request_is_as_described(attempt: Attempt) -> None:
+    judge = attempt.operation.request
+
+    assert (judge is None) == ("requestBody" not in attempt.operation.described)
+    if judge is None:
+        assert attempt.call.body is None
+    else:
+        assert fault(judge, attempt.call.body or {}) is None
+
+
+REQUESTS = [name for name in sorted(OPERATIONS) if OPERATIONS[name].request]
+
+
+@pytest.mark.parametrize("attempt", REQUESTS, indirect=True)
+def test_example_of_a_request_is_understood(attempt: Attempt) -> None:
+    content = attempt.operation.described["requestBody"]["content"]
+    attempt.call.body = content[JSON]["example"]
+
+    assert attempt.send().status_code != 400
