@@ -39,6 +39,7 @@ class NewPasswordField(PasswordField):
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
+    email = serializers.CharField(max_length=255, read_only=True)
     createdAt = serializers.DateTimeField(source="created_at", read_only=True)
     updatedAt = serializers.DateTimeField(source="updated_at", read_only=True)
 

@@ -62,6 +62,9 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
             schema.pop("description", None)  # inherited, so not about this one
         for name, field in self.target.fields.items():
             schema["properties"][name] |= bounds(field)
+            if isinstance(field, EmailField):
+                # The pattern says what is taken; readers of `format` differ on that.
+                del schema["properties"][name]["format"]
         return schema | self.refusing_others()
 
     def refusing_others(self) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class Call:
     query: str = ""
 
     def send(self, operation: Operation, method: str | None = None) -> Any:
-        client = APIClient(raise_request_exception=False)
+        # As a server does: plain views must not mistake a POST for a form.
+        client = APIClient(enforce_csrf_checks=True, raise_request_exception=False)
         path = operation.path.replace("{id}", str(self.id)) + self.query
         extra: dict[str, Any] = {"headers": self.headers}
         if self.body is not None:
