@@ -25,7 +25,7 @@ from accounts.models import User
 # Set once when the row is made, so a row cannot move while a walk goes by.
 UNMOVING = {"created_at", "deleted_at", "version"}
 # What django.core.signing writes, for those who describe it; opaque to clients.
-CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]+$"
+CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}$"
 
 
 class KeysetPagination(BasePagination):
