@@ -62,8 +62,6 @@ def state() -> tuple[dict[str, Any], bool]:
 def only_read(view: View) -> View:
     """Django's require_safe, with the one error shape."""
 
-    # Exempt: what is no GET is no form either, and is to be told 405, not 403.
-    @csrf_exempt
     @wraps(view)
     @csrf_exempt  # else a POST were told to reload a form, not what is allowed
     def guarded(request: HttpRequest) -> HttpResponse:

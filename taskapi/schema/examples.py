@@ -93,6 +93,7 @@ def page(item: Any) -> dict[str, Any]:
     return {
         "items": [item],
         "total": 1,
+        "totalIsExact": True,
         "page": 1,
         "totalPages": 1,
         "nextCursor": None,
