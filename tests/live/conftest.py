@@ -40,7 +40,9 @@ def _judged_answers() -> Iterator[None]:
     yield
     for message, answer in EXCHANGES:
         # Some tests send a request in pieces, of which this may be any.
-        if line := re.match(r"([A-Z]+) ([^ ?]+)[^ ]* HTTP/1", message.decode()):
+        if line := re.match(
+            r"([A-Z]+) ([^ ?]+)[^ ]* HTTP/1", message.decode("latin-1")
+        ):
             sent = (line[1], line[2], answer.status, answer.headers, answer.body)
             contract.document().judge(contract.Answer(*sent))
 
