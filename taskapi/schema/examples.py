@@ -144,6 +144,7 @@ ANSWERS: dict[str, Any] = {
     "batchTasks": {"results": RESULTS},
     "getTaskStats": {
         "total": 3,
+        "isExact": True,
         "byStatus": {"TODO": 1, "IN_PROGRESS": 1, "DONE": 1},
         "byPriority": {"LOW": 0, "MEDIUM": 2, "HIGH": 1, "URGENT": 0},
         "overdue": 1,
