@@ -1,3 +1,6 @@
+import shutil
+from collections.abc import Callable
+
 import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
@@ -48,3 +51,20 @@ def bob_api(bob: User) -> APIClient:
 @pytest.fixture
 def task(alice: User) -> Task:
     return make_task(alice)
+
+
+@pytest.fixture(scope="session")
+def program(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """Find a program that a test is run with, by its name; where there is none, the
+    test is skipped, or fails with `--require-services`.
+    """
+
+    def find(name: str) -> str:
+        if found := shutil.which(name):
+            return found
+        missing = f"{name} is not installed"
+        if request.config.option.require_services:
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+    return find

@@ -1,0 +1,65 @@
+"""The examples of the pages for consumers, typed into a shell as they stand."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.live.conftest import TRUE_LIMITS, environment, redis_url
+from tests.live.server import ROOT, Server
+from tests.live.transcript import Example, examples, run
+
+pytestmark = pytest.mark.live
+Typed = Callable[[str], list[tuple[Example, str]]]
+ADDRESS = "http://127.0.0.1:8000"
+MAILED = r"The token is: (\S+)"
+
+
+@pytest.fixture
+def server(database: str, folder: Path) -> Iterator[Server]:
+    """One with the limits, passwords and mails of `python3 -m taskapi serve`."""
+    about = environment(database, redis_url(10), **TRUE_LIMITS, user="600/1m")
+    about["LIVE_EMAIL_BACKEND"] = "django.core.mail.backends.console.EmailBackend"
+    about["PASSWORD_BLOCKLIST"] = "false"
+    with redis.Redis.from_url(redis_url(10)) as client:
+        client.flushdb()
+    with closing(Server(folder, about)) as server:
+        yield server
+        assert server.failures() == []
+
+
+@pytest.fixture
+def typed(server: Server, tmp_path: Path, program: Callable[[str], str]) -> Typed:
+    """Type the examples of a page; each with what it printed."""
+    program("curl")
+
+    def type_page(name: str) -> list[tuple[Example, str]]:
+        page = (ROOT / name).read_text()
+        assert ADDRESS in page
+        found = examples(page.replace(ADDRESS, f"http://127.0.0.1:{server.port}"))
+        printed = run(found, tmp_path, answers={MAILED: server.log})
+        return list(zip(found, printed, strict=True))
+
+    return type_page
+
+
+def test_every_example_of_the_guide_prints_what_it_shows(typed: Typed) -> None:
+    wrong = [
+        f"docs/guide.md:{example.line}: {example.expected}\n--- printed:\n{printed}"
+        for example, printed in typed("docs/guide.md")
+        if not example.fits(printed)
+    ]
+
+    assert not wrong, "\n".join(wrong)
+
+
+def test_readme_s_five_minutes_go_as_their_comments_say(typed: Typed) -> None:
+    ((_, printed),) = typed("README.md")
+
+    assert re.findall(r"HTTP/1\.1 (\d+)", printed) == ["201", "200", "412", "204"]
+    assert re.findall(r'"code": ?"(\w+)"', printed) == ["PRECONDITION_FAILED"]
+    assert printed.count('"deletedAt":"') == 1
+    assert '"items":[{"version":4,' in printed
