@@ -31,6 +31,10 @@ def git(*arguments: str) -> str:
 
 def previous_release() -> str:
     """The newest `v*` tag before this commit, or nothing."""
+    if not git("rev-parse", "HEAD"):
+        sys.exit("git cannot tell the releases: is this a checkout of its own?")
+    if git("rev-parse", "--is-shallow-repository") == "true":
+        sys.exit("A shallow clone hides the tags of releases: fetch all of history.")
     return git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^")
 
 
@@ -87,9 +91,6 @@ def run_tests(tag: str, arguments: list[str]) -> int:
 
 
 def main() -> int:
-    if git("rev-parse", "--is-shallow-repository") == "true":
-        print("previous release: a shallow clone hides the tags; fetch all of history")
-        return 1
     tag = previous_release()
     if not tag:
         print("previous release: there is no v* tag before this commit: nothing to run")

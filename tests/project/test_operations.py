@@ -52,7 +52,7 @@ def test_guide_names(name: str) -> None:
     assert re.search(rf"`{re.escape(name)}\b", GUIDE)
 
 
-@pytest.mark.parametrize("page", ["operations", "schema-changes"])
+@pytest.mark.parametrize("page", ["operations", "schema-changes", "api-changes"])
 def test_every_file_that_is_named_exists(page: str) -> None:
     text = (ROOT / "docs" / f"{page}.md").read_text()
     files = set(
