@@ -178,13 +178,14 @@ class KeysetPagination(BasePagination):
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         integer = {"type": "integer", "minimum": 1}
         schemas = {
-            "page": integer | {"default": 1, "maximum": 10**9},
+            # No default: generated clients would send it along with a cursor.
+            "page": integer | {"maximum": 10**9},
             "limit": integer
             | {"default": self.default_limit, "maximum": self.max_limit},
             "cursor": {"type": "string", "pattern": CURSOR},
         }
         descriptions = {
-            "page": "Which page; not with `cursor`.",
+            "page": "Which page, 1 if you do not say; not with `cursor`.",
             "limit": "How many items a page has.",
             "cursor": "`nextCursor` of the page before, with the same filters.",
         }

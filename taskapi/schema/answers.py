@@ -77,7 +77,7 @@ def refusal(
 ) -> dict[str, Any]:
     error = {"code": CODES[status], "message": message} | more
     example = {"error": error, "requestId": REQUEST_ID}
-    content = {"schema": ref("schemas", "Error"), "example": example}
+    content = {"schema": ref("schemas", "ErrorResponse"), "example": example}
     return {
         "description": description,
         "headers": headers(*named),

@@ -143,8 +143,11 @@ EXPORT = record(
 def schemas(known: dict[str, Any]) -> dict[str, Any]:
     """What no serializer describes, out of what the serializers did."""
     return {
-        "Error": record(error=ref("schemas", "ErrorBody"), requestId=REQUEST_ID_TEXT),
-        "ErrorBody": ERROR_BODY,
+        # Generated code names variables after types, too: `Error` would be its `error`.
+        "ErrorResponse": record(
+            error=ref("schemas", "Error"), requestId=REQUEST_ID_TEXT
+        ),
+        "Error": ERROR_BODY,
         "FieldError": FIELD_ERROR,
         "Health": HEALTH,
         "Export": EXPORT,
