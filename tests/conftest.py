@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from django.core.cache import cache
@@ -54,17 +55,17 @@ def task(alice: User) -> Task:
 
 
 @pytest.fixture(scope="session")
-def program(request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """Find a program that a test is run with, by its name; where there is none, the
-    test is skipped, or fails with `--require-services`.
-    """
+def lacking(request: pytest.FixtureRequest) -> Callable[[str], NoReturn]:
+    """Skip a test for want of what it runs with, or fail with `--require-services`."""
+    is_required = request.config.option.require_services
+    return pytest.fail if is_required else pytest.skip
 
-    def find(name: str) -> str:
-        if found := shutil.which(name):
-            return found
-        missing = f"{name} is not installed"
-        if request.config.option.require_services:
-            pytest.fail(missing)
-        pytest.skip(missing)
+
+@pytest.fixture(scope="session")
+def program(lacking: Callable[[str], NoReturn]) -> Callable[..., str]:
+    """Find a program that a test is run with, by its name."""
+
+    def find(name: str, path: str | None = None) -> str:
+        return shutil.which(name, path=path) or lacking(f"{name} is not installed")
 
     return find

@@ -118,7 +118,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--require-services",
         action="store_true",
         default=os.environ.get("TASKAPI_REQUIRE_SERVICES") == "1",
-        help="fail where the tests would run without PostgreSQL and Valkey",
+        help="fail where tests would run without PostgreSQL, Valkey, or be skipped "
+        "for want of curl or Node",
     )
     parser.addoption(
         "--full",
