@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import (
+    InterfaceError,
+    InternalError,
+    NotSupportedError,
+    OperationalError,
+)
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions
@@ -44,7 +49,8 @@ CODES = {
     503: "SERVICE_UNAVAILABLE",
 }
 # InternalError: a server that became a standby, or ended an idle transaction.
-AWAY = (OperationalError, InterfaceError, InternalError)
+# NotSupportedError: a statement that was prepared before a migration changed its table.
+AWAY = (OperationalError, InterfaceError, InternalError, NotSupportedError)
 # Domain exception -> status and sentence.
 MEANINGS: dict[type[Exception], tuple[int, str]] = {
     User.DoesNotExist: (401, "This account is gone."),

@@ -4,6 +4,7 @@ Each thread keeps its connection. Django would send `SELECT 1` before the first
 statement of a request: a round trip to learn what the socket knows.
 """
 
+import secrets
 import select
 from typing import Any
 
@@ -19,6 +20,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # psycopg's own is in C, where its wheel is; Django's is in Python. Both give
         # aware datetimes in the session's time zone, UTC.
         connection.adapters.register_loader("timestamptz", TimestamptzLoader)
+        # psycopg counts each connection's prepared statements from 0. Through a pooler
+        # that knows nothing of them a SELECT would run as the DELETE that another
+        # connection has prepared under that name; with names of its own it fails.
+        connection._prepared._prepared_idx = secrets.randbits(64)
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
@@ -29,12 +34,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return self.connection.cursor(name, scrollable=False, withhold=withhold)
 
     def is_usable(self) -> bool:
-        """Whether the server has not hung up meanwhile.
+        """Whether the server has not hung up meanwhile, nor refused what it prepared.
 
         An idle connection has something to read only when the server ended it, or sent
         a notice; then it is asked.
         """
-        if self.connection is None or self.connection.closed:
+        # After an error a new one: a statement that was prepared before its table
+        # changed ("cached plan must not change result type") fails each time.
+        if self.errors_occurred or self.connection is None or self.connection.closed:
             return False
         poller = select.poll()
         poller.register(self.connection.fileno(), select.POLLIN)
