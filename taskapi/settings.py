@@ -370,6 +370,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",
     # RequestMiddleware sets X-Frame-Options, on every answer.
     "security.W002",
+    # AdminCsrfMiddleware, where there are cookies; the check knows Django's name only.
+    "security.W003",
     # The check does not see that the constraint on lower(email) says more.
     "auth.E003",
 ]
