@@ -128,7 +128,6 @@ def main() -> int:
         passed = [squawk(key, heard[key], f"{version}.0") for key in heard]
         passed.append(migration_linter(heard))
         connection.close()
-        connection.close_pool()
     print(f"linted {len(heard)} migrations on PostgreSQL {version}")
     return 0 if all(passed) else 1
 

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
-# Threads beside those of the server: two of the readiness probe, one of the mailer.
 MAIL_BACKENDS = {
     "console": "writes mail to the log, and with it tokens that set a new password",
     "filebased": "writes mail to files, and with it tokens that set a new password",
@@ -22,6 +21,7 @@ MAIL_BACKENDS = {
 
 
 def warn_if(wrong: bool, number: int, message: str, hint: str) -> list[CheckMessage]:
+    # W002 was about a pool that is gone: no other finding may be taken for it.
     return [Warning(message, hint=hint, id=f"taskapi.W{number:03}")] if wrong else []
 
 

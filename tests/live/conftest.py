@@ -218,7 +218,6 @@ def orm(database: str, django_db_blocker: Any) -> Iterator[None]:
 
     def lead_to(name: str) -> None:
         django.close()
-        django.close_pool()
         django.settings_dict["NAME"] = name
 
     with django_db_blocker.unblock():

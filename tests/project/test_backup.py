@@ -78,7 +78,6 @@ def new_database() -> Iterator[str]:
 
 def lead_to(name: str) -> None:
     connection.close()
-    connection.close_pool()
     connection.settings_dict["NAME"] = name
 
 

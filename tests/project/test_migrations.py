@@ -63,7 +63,6 @@ def query(url: str, django_db_blocker: Any) -> Iterator[Query]:
 
     def lead_to(name: str) -> None:
         connection.close()
-        connection.close_pool()
         connection.settings_dict["NAME"] = name
 
     with ExitStack() as stack:

@@ -92,8 +92,7 @@ BAD = {
     "REFRESH_TOKEN_DAYS": "0",
     "SESSION_DAYS": "a month",
     "REFRESH_GRACE_SECONDS": "61",
-    "DATABASE_POOL_SIZE": "0",
-    "WEB_THREADS": "eight",
+    "DATABASE_PREPARE": "perhaps",
     "RATE_LIMIT_AUTH": "10/m15",
     "RATE_LIMIT_LOGIN": "ten/15m",
     "RATE_LIMIT_REFRESH": "0/15m",
@@ -242,6 +241,28 @@ def test_url_is_read_from_a_file(load: Load, tmp_path: Path) -> None:
 
     expected = {"NAME": "name", "HOST": "host", "PORT": 5433, "PASSWORD": "hunter2"}
     assert found["DATABASES"]["default"].items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold"), [(None, 5), ("true", 5), ("false", None)]
+)
+def test_statements_are_prepared_unless_told_otherwise(
+    load: Load, value: str | None, threshold: int | None
+) -> None:
+    found = load(DATABASE_URL="postgresql://host/name", DATABASE_PREPARE=value)
+    database = found["DATABASES"]["default"]
+
+    assert database["ENGINE"] == "taskapi.postgresql"
+    assert database["OPTIONS"]["prepare_threshold"] == threshold
+
+
+@pytest.mark.parametrize("url", ["postgres://host/name", "sqlite:///name"])
+def test_each_thread_keeps_its_connection(load: Load, url: str) -> None:
+    database = load(DATABASE_URL=url)["DATABASES"]["default"]
+
+    assert database["CONN_MAX_AGE"] is None
+    assert database["CONN_HEALTH_CHECKS"] is True
+    assert "pool" not in database["OPTIONS"]
 
 
 def test_missing_file_is_named(refusal: Refusal, tmp_path: Path) -> None:

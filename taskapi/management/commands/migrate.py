@@ -28,6 +28,6 @@ def no_statement_timeout(connection: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        # The connection goes back to the pool, and with it what was set.
+        # The connection is kept, and with it what was set.
         with connection.cursor() as cursor:
             cursor.execute("RESET statement_timeout")

@@ -111,10 +111,8 @@ def later_login(url: str) -> str:
 
 
 def leave_database() -> None:
-    """Neither a connection nor a pool's threads survive the fork of the workers."""
-    for each in connections.all(initialized_only=True):
-        each.close()
-        getattr(each, "close_pool", lambda: None)()  # PostgreSQL's only
+    """No connection survives the fork of the workers."""
+    connections.close_all()
 
 
 def public_url(host: str, port: int) -> str:
