@@ -79,9 +79,3 @@ def test_requests_of_a_dead_worker_are_not_in_flight(live: Server) -> None:
 
     wait_for_in_flight(live, 1)
     victim.close()
-
-
-def test_pool_of_each_worker_is_watched(live: Server) -> None:
-    largest = told(live, "taskapi_database_pool_max")
-
-    assert largest == WORKERS * (8 + 3)

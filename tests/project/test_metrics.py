@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
 from django.test import Client
 from prometheus_client import REGISTRY, CollectorRegistry
 from rest_framework.test import APIClient
@@ -14,7 +13,7 @@ from accounts import limits
 from accounts.limits import Limit
 from accounts.models import User
 from accounts.views import MeView
-from taskapi import metrics, middleware, multiprocess
+from taskapi import middleware, multiprocess
 from taskapi.breaker import breaker
 from tasks.models import Task
 from tests.factories import PASSWORD, make_task
@@ -299,24 +298,11 @@ def test_requests_beyond_a_limit_are_counted(
     assert over() == beyond
 
 
-@pytest.mark.django_db
-def test_pool_is_sampled() -> None:
-    metrics.sample_pool()
-
-    if getattr(connection, "pool", None):
-        size = connection.settings_dict["OPTIONS"]["pool"]["max_size"]
-        assert samples("database_pool_max") == {"": size}
-        assert samples("database_pool_waiting") == {"": 0}
-        assert samples("database_pool_size")[""] >= 1
-    else:
-        assert samples("database_pool_max") == {"": 0}
-
-
 def test_all_metrics_are_ours_and_described() -> None:
     ours = [m for m in REGISTRY.collect() if m.name.startswith("taskapi_")]
 
     assert isinstance(REGISTRY, CollectorRegistry)
-    assert len(ours) == 11
+    assert len(ours) == 7
     assert all(metric.documentation.endswith(".") for metric in ours)
 
 
