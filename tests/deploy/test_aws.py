@@ -393,17 +393,17 @@ def test_gunicorn_takes_these_arguments(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_connections_suffice(gunicorn: dict[str, Any]) -> None:
     given = environment("ApiTaskDefinition")
-    pool = int(given["DATABASE_POOL_SIZE"])
+    of_a_worker = int(given["WEB_THREADS"]) + 3
     rollout = properties("Service")["DeploymentConfiguration"]["MaximumPercent"] / 100
     workers = int(given["WEB_CONCURRENCY"])
     tasks = default(properties("ScalableTarget")["MaxCapacity"])
     parameters = properties("DatabaseParameters")["Parameters"]
-    one_off, reserved = 2 * 11, 10
-    most = tasks * rollout * workers * pool
+    one_off, reserved = 2, 10
+    most = tasks * rollout * workers * of_a_worker
 
-    assert pool == int(given["WEB_THREADS"]) + 3
     assert most + one_off + reserved <= default(parameters["max_connections"])
     assert f"=  {most:.0f}" in TEMPLATE.read_text()
+    assert f" {most + one_off:.0f} of the " in TEMPLATE.read_text()
 
 
 def test_service_always_has_two_tasks() -> None:
