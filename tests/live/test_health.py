@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.live, pytest.mark.full]
 Record = Callable[[str], None]
 ANSWER_SECONDS = 2.0
 BACK_SECONDS = 1.5
-# psycopg's pool tries again 1, 3 and 7 seconds after a failure, unless told otherwise.
+# Whoever tries again 1, 3 and 7 seconds after a failure comes 2 seconds late.
 OUTAGE_SECONDS = 4.8
 NOISE_SECONDS = 0.5
 LEAKS = re.compile(rb"Traceback|psycopg|django|File |SELECT|connection to|127\.0\.0")
@@ -46,7 +46,7 @@ def assert_unavailable(answer: Answer) -> None:
 
 
 def calls(owner: Tokens) -> list[bytes]:
-    """One of each kind, twice: more at once than the pool has connections."""
+    """One of each kind, twice: as many as there are threads."""
     token = owner.access
     return [
         request("GET", "/api/tasks", token=token),
@@ -98,7 +98,7 @@ def test_calls_say_so_while_the_database_is_away(
 def test_database_is_found_again_at_once(
     fragile: Server, owner: Tokens, postgres_proxy: FaultProxy, record: Record
 ) -> None:
-    """A pool that waits longer after each try would be away about as long again."""
+    """Nobody waits longer after each try, and is away about as long again."""
     ends = monotonic() + OUTAGE_SECONDS
     postgres_proxy.become("refuse")
     fragile.race(*calls(owner))  # so that every connection is found to be broken
@@ -139,11 +139,11 @@ def test_probes_tell_that_the_database_is_away(
 def test_connections_that_broke_meanwhile_fail_no_request(
     fragile: Server, owner: Tokens, postgres_proxy: FaultProxy, record: Record
 ) -> None:
-    """The database restarts between requests: the pool's connections are all dead."""
+    """The database restarts between requests: the threads' connections are all dead."""
     outcomes = Counter[int]()
     asked = [request("GET", "/api/tasks", token=owner.access)] * 16
     for _ in rounds(0.5, most=50):
-        fragile.race(*asked)  # so that the pools are full
+        fragile.race(*asked)  # so that the threads have connections
         postgres_proxy.become("reset")
         postgres_proxy.become("ok")
 
