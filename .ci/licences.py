@@ -26,7 +26,7 @@ PERMISSIVE = {
 }
 # Imported as it comes, and replaceable by whoever runs it: what LGPL and MPL ask for.
 COPYLEFT = {
-    **dict.fromkeys(("psycopg", "psycopg-binary", "psycopg-pool"), "LGPL-3.0-only"),
+    **dict.fromkeys(("psycopg", "psycopg-binary"), "LGPL-3.0-only"),
     "tqdm": "MPL-2.0 AND MIT",
 }
 # Read in the package's licence file: its metadata has no SPDX expression, or the
