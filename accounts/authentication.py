@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db import connection
 from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
@@ -28,8 +28,9 @@ class SessionTokenAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[User, Session] | None:
-        scheme, _, raw = get_authorization_header(request).partition(b" ")
-        if scheme.lower() != b"bearer":
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        scheme, _, raw = header.partition(" ")
+        if scheme.lower() != "bearer":
             return None
         try:
             token = AccessToken.read(raw.strip())

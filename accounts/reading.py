@@ -34,13 +34,15 @@ class Prepared:
         self.sql, values = compiler.as_sql()
         places = {plain(value): Slot(name) for name, value in slots.items()}
         self.values = [places.get(value, value) for value in values]
+        # Takes values as they are.
+        self.is_native = connection.features.has_native_uuid_field
         columns = [column for column, _, _ in compiler.select]
         self.converters = compiler.get_converters(columns)
 
     def __call__(self, values: Mapping[str, Any]) -> Fragment:
         """The SQL and its parameters, for these values in the slots."""
-        filled = [plain(values[v]) if isinstance(v, Slot) else v for v in self.values]
-        return self.sql, filled
+        filled = [values[v] if type(v) is Slot else v for v in self.values]
+        return self.sql, filled if self.is_native else [plain(v) for v in filled]
 
     def row(self, columns: Sequence[Any]) -> Sequence[Any]:
         """A row of the answer as the ORM would have it."""

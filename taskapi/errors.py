@@ -82,6 +82,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     context["request"].accepted_media_type = JSONRenderer.media_type
     if response.status_code == 503 or isinstance(exc, KeyInUse):
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if response.status_code == 405:
+        response["Allow"] = ", ".join(context["view"].allowed_methods)
     if response.status_code == 401:
         response.headers.setdefault("WWW-Authenticate", "Bearer")
     if isinstance(exc, Stale):

@@ -1,12 +1,12 @@
 """What every request gets: an id, one log line, and the headers of the contract."""
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
-from uuid import uuid4
 
 from corsheaders.middleware import CorsMiddleware
 from django.conf import settings
@@ -35,6 +35,15 @@ PAGES = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
+DEFAULTS = HttpResponse(
+    headers={
+        "Content-Security-Policy": NOTHING,
+        "X-Frame-Options": "DENY",
+        "Cache-Control": "no-store",
+        "Vary": "Authorization, Origin",
+    }
+).headers._store
+del DEFAULTS["content-type"]
 PAGE_PATHS = ("/admin", "/api/docs")
 PROBE_PATHS = ("/livez", "/readyz", "/metrics")
 
@@ -63,7 +72,7 @@ class RequestMiddleware:
     def __call__(self, request: Any) -> HttpResponse:
         started = time.perf_counter()
         sent = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = sent if WELL_FORMED.fullmatch(sent) else uuid4().hex
+        request_id = sent if WELL_FORMED.fullmatch(sent) else os.urandom(16).hex()
         request.META["HTTP_X_REQUEST_ID"] = request_id
         token = logs.request_id.set(request_id)
         metrics.IN_FLIGHT.inc()
@@ -161,11 +170,11 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
 
 
 def add_headers(request: Any, response: HttpResponse) -> None:
-    is_page = request.path.startswith(PAGE_PATHS)
+    if request.path.startswith(PAGE_PATHS):
+        response.setdefault("Content-Security-Policy", PAGES)
+    # As `setdefault` one by one, at a fifth of the cost.
+    response.headers._store = DEFAULTS | response.headers._store
     response["X-Request-Id"] = logs.request_id.get()
-    response.setdefault("Content-Security-Policy", PAGES if is_page else NOTHING)
-    response.setdefault("X-Frame-Options", "DENY")
-    response.setdefault("Cache-Control", "no-store")
     if usages := getattr(request, "rate_limits", None):
         response["RateLimit-Policy"] = ", ".join(
             f'"{u.name}";q={u.limit.requests};w={u.limit.seconds}' for u in usages
@@ -175,10 +184,8 @@ def add_headers(request: Any, response: HttpResponse) -> None:
         )
     if response.status_code == 304:
         del response["Content-Type"], response["Content-Length"]
-    if "Vary" in response:
+    if response["Vary"] != DEFAULTS["vary"][1]:
         patch_vary_headers(response, ["Authorization", "Origin"])
-    else:
-        response["Vary"] = "Authorization, Origin"
 
 
 def log(request: Any, response: HttpResponse, seconds: float) -> None:

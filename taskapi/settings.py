@@ -220,7 +220,7 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
     },
     "taskapi.postgresql": {
-        # Each worker plans a statement once: Django sends the same texts all the time.
+        # Each connection plans a statement once: Django sends the same texts again.
         "server_side_binding": True,
         "prepare_threshold": 5 if DATABASE_PREPARE else None,
         "connect_timeout": 2,

@@ -26,7 +26,7 @@ SHAPE = 2
 MOST_KEPT = 65_536
 
 # Private to the caller, and not used again without asking whether it still holds.
-HEADERS = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 class Entry:

@@ -808,11 +808,10 @@ def test_smoke_test_fails_when_the_api_does_and_leaves_nothing(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from accounts.models import User
-    from tasks.models import Task
+    from tasks.reading import TaskPage
 
     smoke = load("smoke")
-    made = Task.objects.none()
-    monkeypatch.setattr(Task.objects.__class__, "owned_by", lambda *a: made)
+    monkeypatch.setattr(TaskPage, "tasks", lambda *args: [])
 
     with pytest.raises((SystemExit, OSError)):
         smoke.main(live_server.url)
