@@ -9,9 +9,18 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ValidationError
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 from rest_framework.views import APIView
 
 from accounts.reading import Reading
+
+
+def no_surrogates(value: str) -> None:
+    """DRF's validator, which looks at one character at a time, for who needs it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        ProhibitSurrogateCharactersValidator()(value)
 
 
 class StrictCharField(serializers.CharField):
@@ -21,6 +30,9 @@ class StrictCharField(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"trim_whitespace": False} | kwargs)
+        slow = ProhibitSurrogateCharactersValidator
+        others = [each for each in self.validators if not isinstance(each, slow)]
+        self.validators = [*others, no_surrogates]
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str) and not self.allow_blank and not data.strip():

@@ -59,7 +59,7 @@ def once(request: Request, write: Callable[[], Response]) -> HttpResponse:
 
 
 def key_of(request: Request) -> str | None:
-    value = request.headers.get(HEADER)
+    value: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
     # A structured-field string; the bare form is what most clients send.
