@@ -1,5 +1,6 @@
 """Input that is refused rather than guessed at; both apps build on these."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
@@ -126,3 +127,28 @@ class StrictView(APIView):
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return Response(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+
+class NameTwice(ValueError):
+    """One name twice in one object: which of the values is meant?"""
+
+
+def strict_json(text: str) -> Any:
+    """JSON as RFC 8259 has it, no name twice, no NaN; ValueError for anything else."""
+    try:
+        return json.loads(
+            text, object_pairs_hook=unique, parse_constant=refuse_constant
+        )
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise NameTwice
+    return found
+
+
+def refuse_constant(name: str) -> None:
+    raise ValueError(name)
