@@ -2,6 +2,7 @@ from typing import Any
 
 from django.urls import path
 
+from tasks.transfer.views import ExportViewSet
 from tasks.views import HistoryViewSet, TaskViewSet, TrashViewSet
 
 LIST: Any = {"get": "list", "post": "create"}
@@ -15,6 +16,7 @@ ONE: Any = {
 urlpatterns = [
     path("tasks", TaskViewSet.as_view(LIST)),
     path("tasks/batch", TaskViewSet.as_view({"post": "batch"})),
+    path("tasks/export", ExportViewSet.as_view({"get": "export"})),
     path("tasks/stats", TaskViewSet.as_view({"get": "stats"})),
     path("tasks/trash", TrashViewSet.as_view({"get": "list"})),
     path("tasks/trash/<uuid:id>", TrashViewSet.as_view({"delete": "destroy"})),

@@ -66,6 +66,7 @@ SUCCESS_HEADERS = {
     ("restoreTask", 200): ("ETag", "Idempotency-Replayed"),
     ("batchTasks", 200): ("Idempotency-Replayed",),
     ("exportMe", 200): ("Content-Disposition",),
+    ("exportTasks", 200): ("Content-Disposition",),
 }
 
 

@@ -140,6 +140,8 @@ def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
         everything = request("GET", "/api/auth/me/export", token=token)
         # Often enough that each thread would prepare what it asks.
         exports = [e for _ in range(10) for e in server.race(*[everything] * 16)]
+        file = request("GET", "/api/tasks/export?format=jsonl", token=token)
+        files = [f for _ in range(3) for f in server.race(*[file] * 16)]
 
         titles = [task["title"] for task in first["items"] + second["items"]]
         assert titles == ["task 0", "task 1", "task 2", "task 3"]
@@ -148,6 +150,7 @@ def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
         assert again.headers["Idempotency-Replayed"] == "true"
         assert stats.status == renewed.status == 200
         assert {len(each.json["tasks"]) for each in exports} == {7}
+        assert {len(each.body.splitlines()) for each in files} == {7}
         assert server.failures() == []
 
 

@@ -1,0 +1,44 @@
+"""The formats in which tasks leave: pages of rows to pieces of a file."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from tasks.serializers import TaskSerializer
+from tasks.transfer import calendar, tables
+
+Pages = Iterable[list[dict[str, Any]]]
+# As the wire has them, in its order.
+COLUMNS = list(TaskSerializer().fields)
+
+
+@dataclass(frozen=True)
+class Format:
+    media_type: str
+    write: Callable[[Pages], Iterator[str]]
+
+    @property
+    def content_type(self) -> str:
+        # The others are UTF-8 by definition (RFC 8259, section 8.1).
+        is_text = self.media_type.startswith("text/")
+        return f"{self.media_type}; charset=utf-8" if is_text else self.media_type
+
+
+# JSON may hold them as they are, but many a reader would end the line there.
+LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
+
+
+def write_lines(pages: Pages) -> Iterator[str]:
+    """JSON Lines: an object a line, UTF-8."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    for rows in pages:
+        yield "".join(f"{encode(row).translate(LINE_ENDS)}\n" for row in rows)
+
+
+FORMATS = {
+    "csv": Format("text/csv", partial(tables.write, columns=COLUMNS)),
+    "jsonl": Format("application/jsonl", write_lines),
+    "ics": Format("text/calendar", calendar.write),
+}
