@@ -179,12 +179,13 @@ class Task(models.Model):
 
     def change(self, values: Mapping[str, Any], *, now: datetime) -> "Change | None":
         """Take new values in memory and return what to remember, or None if nothing
-        changed. Completion follows the status; the version counts the change.
+        changed. Completion follows the status, unless it is given; the version counts
+        the change.
         """
         values = dict(values)
         if "status" in values and values["status"] != self.status:
             is_done = values["status"] == Status.DONE
-            values["completed_at"] = now if is_done else None
+            values.setdefault("completed_at", now if is_done else None)
         differing = {k: v for k, v in values.items() if getattr(self, k) != v}
         if not differing:
             return None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -26,7 +26,7 @@ class Author:
     """Who writes whose tasks, in which request, when."""
 
     owner_id: UUID
-    actor_id: UUID
+    actor_id: UUID | None  # None: a command
     request_id: str
     now: datetime
 
@@ -69,6 +69,35 @@ class Restore(Operation):
         return task.change({"deleted_at": None}, now=now)
 
 
+@dataclass(frozen=True)
+class Import(Operation):
+    """Make the task `id` as it was elsewhere, or find it here with the same content.
+
+    `values` are its content, `origin` what only counts while it is made: when that was
+    and which version it is. Without `overwrite` other content is a Conflict.
+    """
+
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    overwrite: bool = False
+
+    def outcome(self, task: Task | None, owner_id: UUID) -> str:
+        """What this does to the task of that id; Task.Forbidden or Conflict."""
+        if task is None:
+            return "created"
+        task.readable_by(owner_id)
+        if task.deleted_at:
+            raise Conflict("It is in the trash.")
+        if all(getattr(task, name) == value for name, value in self.values.items()):
+            return "unchanged"
+        if not self.overwrite:
+            raise Conflict("It is there with other content.")
+        return "updated"
+
+
+class Conflict(Exception):
+    """The task that is to be imported is there, but is not the same."""
+
+
 class OperationFailed(Exception):
     """Operation number `index` cannot be done, so none was; `__cause__` says why."""
 
@@ -95,16 +124,20 @@ def perform(operations: Sequence[Operation], author: Author) -> list[Task]:
     """Do all operations or none; each one's task as it is afterwards, in order.
 
     Raises OperationFailed from Task.DoesNotExist (none such, or trashed where a live
-    one is wanted and the reverse), Task.Forbidden or Stale.
+    one is wanted and the reverse), Task.Forbidden, Stale or Conflict.
     """
+    return run(operations, author).results
+
+
+def run(operations: Sequence[Operation], author: Author) -> "Batch":
+    """`perform`, to see also which tasks were created and which changed."""
     with transaction.atomic():
         revision = get_user_model()._default_manager.advance(author.owner_id)
         batch = Batch(author, revision, existing(operations))
-        results = [
-            batch.add(index, operation) for index, operation in enumerate(operations)
-        ]
+        for index, operation in enumerate(operations):
+            batch.results.append(batch.add(index, operation))
         batch.write()
-    return results
+    return batch
 
 
 def existing(operations: Sequence[Operation]) -> dict[UUID, Task]:
@@ -117,6 +150,7 @@ class Batch:
     author: Author
     revision: int
     tasks: dict[UUID, Task]
+    results: list[Task] = field(default_factory=list)
     created: list[Task] = field(default_factory=list)
     changed: dict[UUID, Task] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
@@ -125,19 +159,31 @@ class Batch:
         try:
             if isinstance(operation, Create):
                 return self.create(operation)
+            if isinstance(operation, Import):
+                return self.take_in(operation)
             return self.alter(operation, self.find(operation))
-        except (Task.DoesNotExist, Task.Forbidden, Stale) as error:
+        except (Task.DoesNotExist, Task.Forbidden, Stale, Conflict) as error:
             raise OperationFailed(index) from error
 
-    def create(self, operation: Create) -> Task:
+    def create(self, operation: Operation, **origin: Any) -> Task:
         now = self.author.now
-        task = Task(user_id=self.author.owner_id, created_at=now, updated_at=now)
+        task = Task(user_id=self.author.owner_id)
         # Through `change`: a task born DONE is completed. It is still version 1.
         task.change(operation.values, now=now)
-        task.version = 1
+        born = {"version": 1, "created_at": now, "updated_at": now}
+        for name, value in (born | origin).items():
+            setattr(task, name, value)
         self.created.append(task)
         self.remember(task, task.history_of_creation())
         return task
+
+    def take_in(self, operation: Import) -> Task:
+        pk = cast(UUID, operation.id)
+        task = self.tasks.get(pk)
+        if operation.outcome(task, self.author.owner_id) == "created":
+            self.tasks[pk] = self.create(operation, id=pk, **operation.origin)
+            return self.tasks[pk]
+        return self.alter(operation, cast(Task, task))
 
     def find(self, operation: Operation) -> Task:
         task = self.tasks.get(operation.id) if operation.id else None

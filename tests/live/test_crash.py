@@ -35,8 +35,8 @@ def held_up(database: str, table: str) -> Iterator[None]:
         connection.rollback()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 10
+def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = monotonic() + seconds
     while not condition():
         assert monotonic() < deadline
         sleep(0.005)
