@@ -116,6 +116,8 @@ def test_calendar_is_read_as_it_was_written(title: str, description: str) -> Non
 
 
 @given(TEXTS, TEXTS)
+@example("x" * 66 + ";" * 9, "x" * 61 + ";" * 80)
+@example("x" * 65 + "\\" * 9, "\\" * 80)
 def test_calendar_has_short_lines_of_whole_characters(
     title: str, description: str
 ) -> None:
