@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tasks.transfer.formats import FORMATS
+
 REQUEST_ID = "4f0c7d3e9a5b4c1d8e2f6a7b8c9d0e1f"
 USER_ID = "0b6f3a52-7c1e-4d5a-9f3b-2a8d6c4e1f07"
 TASK_ID = "5d2c8e14-3f6b-4a79-8c0d-9e1f2a3b4c5d"
@@ -156,3 +158,5 @@ ANSWERS: dict[str, Any] = {
     "getLiveness": {"status": "ok"},
     "getReadiness": HEALTH,
 }
+# Media type -> a file of one task.
+FILES = {each.media_type: "".join(each.write([[TASK]])) for each in FORMATS.values()}

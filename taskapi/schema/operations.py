@@ -147,3 +147,6 @@ def add_examples(operation: dict[str, Any]) -> None:
     for status, answer in operation["responses"].items():
         if status in {"200", "201"} and name in examples.ANSWERS:
             answer["content"][JSON]["example"] = examples.ANSWERS[name]
+        for media_type, content in answer.get("content", {}).items():
+            if media_type in examples.FILES:
+                content["example"] = examples.FILES[media_type]

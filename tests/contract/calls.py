@@ -117,6 +117,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "deleteTask": lambda world: Call(world.task().pk),
     "restoreTask": lambda world: Call(world.trashed().pk),
     "batchTasks": batch,
+    "exportTasks": lambda world: Call(query="?format=jsonl"),
     "getTaskStats": lambda world: Call(),
     "listTaskHistory": lambda world: Call(world.task().pk),
     "listTrash": lambda world: Call(),
