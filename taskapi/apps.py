@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class TaskApiConfig(AppConfig):
@@ -6,3 +7,10 @@ class TaskApiConfig(AppConfig):
 
     def ready(self) -> None:
         from taskapi import checks  # noqa: F401  they register themselves
+
+
+class BoundedAdminConfig(admin.AdminConfig):
+    """Named in full in the settings: it stands for django.contrib.admin."""
+
+    default = False
+    default_site = "taskapi.admin.Site"

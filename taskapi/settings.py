@@ -170,7 +170,7 @@ INSTALLED_APPS = [
     "accounts",
     "tasks",
     "taskapi",
-    "django.contrib.admin",
+    "taskapi.apps.BoundedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import count
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -90,20 +89,25 @@ class Writer:
         self.revision = 0
 
     def tasks(self, number: int) -> Iterator[Past]:
-        # Two writes a task at most: the last one is not after now.
-        step = SPAN / (2 * number) if number else SPAN
-        clock = (self.now - SPAN + n * step for n in count(1))
+        """That many, spread over `SPAN`; the last ones about as new as can be."""
+        step = SPAN / max(number, 1)
+        # Not everybody's last at the same time, and room for what is after it.
+        start = self.now - SPAN + step * self.random.random() * 0.999
         waiting: list[tuple[Past, str]] = []
-        for _ in range(number):
-            past, fate = self.create(next(clock)), self.one(FATES)
+        for at in (start + n * step for n in range(number)):
+            past, fate = self.create(at), self.one(FATES)
             if fate == "left":
                 yield past
-                continue
-            waiting.append((past, fate))
+            else:
+                waiting.append((past, fate))
             if len(waiting) > UNDER_WAY:
-                yield self.meet(*self.pick(waiting), next(clock))
-        for past, fate in waiting:
-            yield self.meet(past, fate, next(clock))
+                yield self.meet(*self.pick(waiting), at + min(step, self.now - at) / 2)
+        yield from self.finish(waiting, self.now - step * 0.0004)
+
+    def finish(self, waiting: list[tuple[Past, str]], at: datetime) -> Iterator[Past]:
+        pause = (self.now - at) / (len(waiting) + 1)
+        for n, (past, fate) in enumerate(waiting, 1):
+            yield self.meet(past, fate, at + n * pause)
 
     def pick(self, waiting: list[tuple[Past, str]]) -> tuple[Past, str]:
         index = self.below(len(waiting))

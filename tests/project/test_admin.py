@@ -816,3 +816,19 @@ def test_ending_all_sessions_signs_out_of_the_admin(
     sessions.end(root.pk, now=timezone.now(), reason=EndReason.REVOKED)
 
     assert browser.get("/admin/").status_code == 302
+
+
+def test_form_is_saved_although_what_it_shows_has_moved(
+    browser: Client, alice: User, task: Task
+) -> None:
+    session = make_session(alice)
+    for url, name in ((f"{USERS}{alice.pk}", "name"), (f"{TASKS}{task.pk}", "title")):
+        opened = form(browser.get(f"{url}/change/"))
+        Session.objects.filter(pk=session.pk).update(ended_at=session.created_at)
+        Change.objects.filter(task=task, version=1).delete()
+        saved = browser.post(f"{url}/change/", opened | {name: "New"})
+        assert saved.status_code == 302
+
+    alice.refresh_from_db()
+    task.refresh_from_db()
+    assert (alice.name, task.title) == ("New", "New")

@@ -1,54 +1,19 @@
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework.exceptions import Throttled
 
 from accounts import audit
-from accounts.addresses import client_address, network
-from accounts.models import EndReason, Session, User
-from accounts.throttles import account_key, enforce, limit_account
+from accounts.admin.sessions import SessionInline
+from accounts.models import EndReason, User
 
-admin.site.site_url = "/api/docs"
-admin.site.site_header = admin.site.site_title = "Task API"
 admin.site.unregister(Group)  # an administrator may do everything; nobody else signs in
-
-
-class LimitedLoginForm(AdminAuthenticationForm):
-    """The API's own limits: the admin is no way around them."""
-
-    def clean(self) -> dict[str, Any]:
-        email = self.cleaned_data.get("username", "")
-        account = account_key(email)
-        if self.is_limited(email):
-            raise forms.ValidationError("Too many attempts; try again later.")
-        try:
-            cleaned = super().clean()
-        except forms.ValidationError:
-            audit.record("login_failed", self.request, account=account, via="admin")
-            raise
-        if user := self.get_user():
-            audit.record("login_ok", self.request, user_id=user.pk, via="admin")
-        return cleaned
-
-    def is_limited(self, email: str) -> bool:
-        request = cast(HttpRequest, self.request)
-        try:
-            enforce(request, "auth", network(client_address(request)))
-            limit_account(request, email)
-        except Throttled:
-            return True
-        return False
-
-
-admin.site.login_form = LimitedLoginForm
 
 
 class UserCreationForm(AdminUserCreationForm):
@@ -56,26 +21,6 @@ class UserCreationForm(AdminUserCreationForm):
         model = User
         fields = ("email", "name")
         field_classes = {}
-
-
-class SessionInline(admin.TabularInline):
-    model = Session
-    fields = readonly_fields = (
-        "user_agent",
-        "address",
-        "created_at",
-        "last_used_at",
-        "expires_at",
-        "ended_at",
-        "end_reason",
-    )
-    ordering = ("-last_used_at",)
-    max_num = extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        return Session.objects.live(timezone.now())
 
 
 @admin.action(description="End every session of the chosen users")
@@ -101,6 +46,7 @@ def deactivate(
         user.is_active = False
         user.save(update_fields=["is_active", "updated_at"])
         audit.record("deactivate", request, user_id=user.pk, by=request.user.pk)
+    model_admin.message_user(request, f"Deactivated {len(users)} user(s).")
 
 
 @admin.register(User)
@@ -128,11 +74,11 @@ class UserAdmin(DjangoUserAdmin):
     )
     list_display = ("email", "name", "role", "is_active", "created_at")
     list_filter = ("role", "is_active", "created_at")
+    sortable_by = ("created_at",)
     search_fields = ("email", "name")
     ordering = ("-created_at", "-id")
     filter_horizontal = ()
     readonly_fields = ("id", "created_at", "updated_at")
-    show_full_result_count = False
     inlines = (SessionInline,)
     actions = (end_sessions, deactivate)
 
@@ -173,53 +119,3 @@ class UserAdmin(DjangoUserAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
             self.delete_model(request, user)
-
-
-@admin.action(description="End the chosen sessions")
-def end_chosen(
-    model_admin: admin.ModelAdmin, request: HttpRequest, chosen: QuerySet[Session]
-) -> None:
-    from accounts.sessions import end
-
-    for session in chosen:
-        now = timezone.now()
-        end(session.user_id, now=now, reason=EndReason.REVOKED, only=session.pk)
-        audit.record(
-            "session_ended", request, user_id=session.user_id, ended=session.pk
-        )
-
-
-@admin.register(Session)
-class SessionAdmin(admin.ModelAdmin):
-    list_display = (
-        "user",
-        "user_agent",
-        "address",
-        "created_at",
-        "last_used_at",
-        "ended_at",
-    )
-    list_filter = ("end_reason", "created_at")
-    list_select_related = ("user",)
-    search_fields = ("user__email", "address")
-    ordering = ("-created_at",)
-    show_full_result_count = False
-    actions = (end_chosen,)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Session | None = None
-    ) -> bool:
-        return False
-
-    def has_view_permission(
-        self, request: HttpRequest, obj: Session | None = None
-    ) -> bool:
-        return request.user.is_staff
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Session | None = None
-    ) -> bool:
-        return False

@@ -1,39 +1,24 @@
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
-from tasks.models import LIVE, Change, Status, Task
-from tasks.operations import Author, Create, Delete, Update, perform, perform_one
+from tasks.admin import actions, search
+from tasks.admin.fields import ExactText
+from tasks.models import Change, Task
+from tasks.operations import Create, Delete, Update, perform, perform_one
 
-
-def author(request: HttpRequest, task: Task) -> Author:
-    actor_id = cast(UUID, request.user.pk)
-    request_id = request.META["HTTP_X_REQUEST_ID"]
-    return Author(task.user_id, actor_id, request_id, timezone.now())
-
-
-class ExactText(forms.CharField):
-    """Keeps text as it is: Django would trim it, and browsers send CR LF for LF."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options | {"strip": False})
-
-    def to_python(self, value: Any) -> str:
-        text = (super().to_python(value) or "").replace("\r\n", "\n")
-        return text if text.strip() else ""
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return self.to_python(initial) != self.to_python(data)
+SHOWN = 50
 
 
 class ChangeInline(admin.TabularInline):
+    """The newest part of the history."""
+
     model = Change
+    verbose_name_plural = f"Changes, the last {SHOWN}"
     fields = readonly_fields = (
         "version",
         "changed_at",
@@ -45,21 +30,20 @@ class ChangeInline(admin.TabularInline):
     max_num = extra = 0
     can_delete = False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+        match: Any = request.resolver_match
+        task_id = match.kwargs.get("object_id")
+        all_ = Change.objects.filter(task_id=task_id).order_by(*self.ordering)
+        newest = all_.values("pk")[:SHOWN]
+        return Change.objects.filter(pk__in=newest).order_by(*self.ordering)
 
-@admin.action(description="Mark the chosen tasks done")
-def mark_done(
-    model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
-) -> None:
-    for task in tasks.filter(LIVE):
-        perform_one(Update({"status": Status.DONE}, task.pk), author(request, task))
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Else each row would be sent back with the form, and be refused where a newer
+        # change has taken its place meanwhile.
+        return False
 
-
-@admin.action(description="Move the chosen tasks to the trash")
-def trash(
-    model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
-) -> None:
-    for task in tasks.filter(LIVE):
-        perform_one(Delete(id=task.pk), author(request, task))
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
 
 
 @admin.register(Task)
@@ -83,10 +67,12 @@ class TaskAdmin(admin.ModelAdmin):
         ("deleted_at", admin.EmptyFieldListFilter),
     )
     list_select_related = ("user",)
+    # Others have no index of their own, without an owner in front.
+    sortable_by = ("created_at",)
     search_fields = ("title", "user__email")
+    search_help_text = search.HELP
     autocomplete_fields = ("user",)
     ordering = ("-created_at", "-id")
-    show_full_result_count = False
     readonly_fields = (
         "id",
         "completed_at",
@@ -100,7 +86,13 @@ class TaskAdmin(admin.ModelAdmin):
         models.TextField: {"form_class": ExactText},
     }
     inlines = (ChangeInline,)
-    actions = (mark_done, trash)
+    actions = (actions.mark_done, actions.trash, actions.export_csv)
+    actions_on_any_number = ("export_csv",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
+    ) -> tuple[QuerySet[Task], bool]:
+        return search.found(request, queryset, search_term), False
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Task | None = None
@@ -122,9 +114,9 @@ class TaskAdmin(admin.ModelAdmin):
         return super().formfield_for_dbfield(*args, show_hidden_initial=True, **options)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)  # "trash" can be undone
-        return actions
+        offered = super().get_actions(request)
+        offered.pop("delete_selected", None)  # "trash" can be undone
+        return offered
 
     def save_model(
         self, request: HttpRequest, obj: Task, form: forms.ModelForm, change: bool
@@ -132,10 +124,15 @@ class TaskAdmin(admin.ModelAdmin):
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         values.pop("user", None)
         if change:
-            perform_one(Update(values, obj.pk), author(request, obj))
+            perform_one(Update(values, obj.pk), actions.author(request, obj))
         else:
-            [task] = perform([Create(values)], author(request, obj))
+            [task] = perform([Create(values)], actions.author(request, obj))
             obj.pk = task.pk
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        # Django's would list the history, all of which stays: this is the trash.
+        titles = [str(task) for task in objs]
+        return titles, {"tasks": len(titles)}, set(), []
+
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
-        perform_one(Delete(id=obj.pk), author(request, obj))
+        perform_one(Delete(id=obj.pk), actions.author(request, obj))

@@ -1,0 +1,41 @@
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.http import HttpRequest
+from rest_framework.exceptions import Throttled
+
+from accounts import audit
+from accounts.addresses import client_address, network
+from accounts.throttles import account_key, enforce, limit_account
+
+
+class LimitedLoginForm(AdminAuthenticationForm):
+    """The API's own limits: the admin is no way around them."""
+
+    def clean(self) -> dict[str, Any]:
+        email = self.cleaned_data.get("username", "")
+        account = account_key(email)
+        if self.is_limited(email):
+            raise forms.ValidationError("Too many attempts; try again later.")
+        try:
+            cleaned = super().clean()
+        except forms.ValidationError:
+            audit.record("login_failed", self.request, account=account, via="admin")
+            raise
+        if user := self.get_user():
+            audit.record("login_ok", self.request, user_id=user.pk, via="admin")
+        return cleaned
+
+    def is_limited(self, email: str) -> bool:
+        request = cast(HttpRequest, self.request)
+        try:
+            enforce(request, "auth", network(client_address(request)))
+            limit_account(request, email)
+        except Throttled:
+            return True
+        return False
+
+
+admin.site.login_form = LimitedLoginForm

@@ -1,0 +1,56 @@
+"""SimpleJWT's pages for its tokens, for as many as there come to be."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from rest_framework_simplejwt.token_blacklist.admin import (
+    BlacklistedTokenAdmin as SimpleBlacklistedTokenAdmin,
+)
+from rest_framework_simplejwt.token_blacklist.admin import (
+    OutstandingTokenAdmin as SimpleOutstandingTokenAdmin,
+)
+from rest_framework_simplejwt.token_blacklist.models import (
+    BlacklistedToken,
+    OutstandingToken,
+)
+
+HELP = "A token's whole jti, or its user's whole e-mail address."
+
+admin.site.unregister([OutstandingToken, BlacklistedToken])
+
+
+def meant(word: str, token: str = "") -> Q:
+    if "@" in word:
+        return Q(**{f"{token}user__email__lower": word.lower()})
+    return Q(**{f"{token}jti": word})
+
+
+@admin.register(OutstandingToken)
+class OutstandingTokenAdmin(SimpleOutstandingTokenAdmin):
+    ordering = ("-id",)
+    sortable_by = ()
+    search_help_text = HELP
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        for word in search_term.split():
+            queryset = queryset.filter(meant(word))
+        return queryset, False
+
+
+@admin.register(BlacklistedToken)
+class BlacklistedTokenAdmin(SimpleBlacklistedTokenAdmin):
+    ordering = ("-id",)
+    sortable_by = ()
+    search_help_text = HELP
+    autocomplete_fields = ("token",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        for word in search_term.split():
+            queryset = queryset.filter(meant(word, "token__"))
+        return queryset, False

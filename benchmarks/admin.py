@@ -1,0 +1,227 @@
+"""How long each page of the admin takes, on a database that `seed` has filled.
+
+    export DATABASE_URL=postgres://...
+    python manage.py migrate
+    python manage.py seed --users 49999 --tasks 20 --force
+    python -m benchmarks.admin
+
+Through Django's test client, so with every middleware and template, but without a
+network. Adds sessions, tokens, a long history and a log, and an administrator of its
+own. Prints a table, and ends with status 1 when a page is slower than it may be.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import django
+from dotenv import load_dotenv
+
+load_dotenv()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
+django.setup()
+
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from accounts.models import Session  # noqa: E402
+from tasks.models import Task  # noqa: E402
+
+LIMIT_MS, TIMES = 300, 5
+BENCH = "bench@example.com"
+ROOT = "admin-benchmark@example.com"
+TASKS, USERS = "/admin/tasks/task/", "/admin/accounts/user/"
+SESSIONS = "/admin/accounts/session/"
+ISSUED = "/admin/token_blacklist/outstandingtoken/"
+SPENT = "/admin/token_blacklist/blacklistedtoken/"
+OWNER = "/admin/autocomplete/?app_label=tasks&model_name=task&field_name=user&term="
+
+# Four sessions each, three tokens each session; two tokens in three are spent.
+FILL = """
+INSERT INTO accounts_session (id, user_id, user_agent, address, generation, rotated_at,
+    created_at, last_used_at, idle_until, expires_at, ended_at, end_reason)
+SELECT gen_random_uuid(), id, 'Mozilla/5.0', ('10.' || n || '.2.3')::inet, 3, t, t, t,
+    t + interval '7 days', t + interval '30 days',
+    CASE WHEN n % 2 = 0 THEN t END, CASE WHEN n % 2 = 0 THEN 'logout' ELSE '' END
+FROM (SELECT id, n, now() - random() * interval '30 days' AS t
+    FROM accounts_user, generate_series(1, 4) n) u;
+INSERT INTO token_blacklist_outstandingtoken
+    (user_id, jti, token, created_at, expires_at)
+SELECT user_id, replace(gen_random_uuid()::text, '-', ''), '', created_at, idle_until
+FROM accounts_session, generate_series(1, 3);
+INSERT INTO token_blacklist_blacklistedtoken (token_id, blacklisted_at)
+SELECT id, now() FROM token_blacklist_outstandingtoken WHERE id % 3 > 0;
+INSERT INTO django_admin_log (action_time, object_id, object_repr, action_flag,
+    change_message, content_type_id, user_id)
+SELECT now(), t.id, 'task', 2, '[]', c.id, (SELECT id FROM accounts_user
+    WHERE email = 'admin-benchmark@example.com')
+FROM (SELECT id FROM tasks_task LIMIT 200000) t, django_content_type c
+WHERE c.model = 'task';
+INSERT INTO tasks_change (task_id, version, changed_at, request_id, fields)
+SELECT t.id, n, now(), 'benchmark', '[]'
+FROM (SELECT id, version FROM tasks_task ORDER BY created_at DESC LIMIT 1) t,
+    generate_series(t.version + 1, 10000) n;
+INSERT INTO accounts_session (id, user_id, user_agent, generation, rotated_at,
+    created_at, last_used_at, idle_until, expires_at, end_reason)
+SELECT gen_random_uuid(), id, 'curl', 1, now(), now(), now(), now() + interval '7 days',
+    now() + interval '30 days', ''
+FROM accounts_user, generate_series(1, 5000) WHERE email = 'bench@example.com';
+"""
+
+
+def administrator() -> Any:
+    """Made once, and with it whatever `seed` does not make."""
+    users: Any = get_user_model()._default_manager
+    if found := users.filter(email=ROOT).first():
+        return found
+    root = users.create_superuser(ROOT, None, name="Benchmark")
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")
+        for statement in FILL.split(";\n"):
+            if statement:
+                cursor.execute(statement)
+        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("RESET statement_timeout")
+    return root
+
+
+DAY = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+TODAY = (
+    f"?{{0}}__gte={DAY:%F}+00:00:00%2B00:00"
+    f"&{{0}}__lt={DAY + timedelta(days=1):%F}+00:00:00%2B00:00"
+)
+OF_TASKS = {
+    "list": "",
+    "page 50": "?p=50",
+    "last page": "?p=100",
+    "oldest first": "?o=6",
+    "oldest first, last page": "?o=6&p=100",
+    "of one status": "?status__exact=DONE",
+    "of one priority": "?priority__exact=4",
+    "of two filters": "?status__exact=IN_PROGRESS&priority__exact=1",
+    "in the trash": "?deleted_at__isempty=0",
+    "not in the trash": "?deleted_at__isempty=1",
+    "without due date": "?due_at__isnull=True",
+    "due today": TODAY.format("due_at"),
+    "due today, one status, one priority": TODAY.format("due_at")
+    + "&status__exact=IN_PROGRESS&priority__exact=4",
+    "due today, in the trash": TODAY.format("due_at") + "&deleted_at__isempty=0",
+    "made today": TODAY.format("created_at"),
+    "made today, not done": TODAY.format("created_at") + "&status__exact=TODO",
+    "search, three words": "?q=invoice+quarterly+ada",
+    "search, 1 in 100": "?q=invoice",
+    "search, everything": "?q=the",
+    "search, nothing": "?q=xylophone",
+    "search, a rare word": "?q=%2312345",
+    "search, one letter": "?q=q",
+    "search, two letters": "?q=zz",
+    "search, signs": "?q=%25%25%25",
+    "search, two words": "?q=invoice+oslo",
+    "search, an owner": "?q=user77@example.com",
+    "search, nobody": "?q=nobody@example.com",
+    "search and filter": "?q=invoice&status__exact=TODO&priority__exact=4",
+    "search in the trash": "?q=invoice&deleted_at__isempty=0",
+}
+OF_USERS = {
+    "list": "",
+    "last page": "?p=100",
+    "oldest first": "?o=5",
+    "administrators": "?role__exact=ADMIN",
+    "inactive": "?is_active__exact=0",
+    "made today": TODAY.format("created_at"),
+    "search, one letter": "?q=q",
+    "search, two letters": "?q=zq",
+    "search, an address": "?q=user77@",
+    "search, everything": "?q=example",
+    "search, a name": "?q=quentin",
+    "search, nothing": "?q=xylophone",
+}
+OF_SESSIONS = {
+    "list": "",
+    "last page": "?p=100",
+    "soonest to expire": "?o=6",
+    "logged out": "?end_reason=logout",
+    "replayed": "?end_reason=replay",
+    "not ended": "?end_reason=none",
+    "expiring today": TODAY.format("expires_at"),
+    "search, a user": "?q=user77@example.com",
+    "search, an address": "?q=10.4.2.3",
+    "search, nothing": "?q=xylophone",
+}
+OF_TOKENS = {
+    "list": "",
+    "last page": "?p=100",
+    "search, a user": "?q=user77@example.com",
+    "search, nothing": "?q=xylophone",
+}
+OF_A_TASK = ("change", "history", "delete")
+OF_A_USER = ("change", "password", "history", "delete")
+TYPED = ("", "u", "us", "user", "user49", "ada", "nobody")
+
+
+def pages() -> Iterator[tuple[str, str]]:
+    """What it is, and its path."""
+    users: Any = get_user_model()._default_manager
+    bench, task = users.get(email=BENCH), Task.objects.latest("created_at")
+    yield "index", "/admin/"
+    yield from listed("tasks", TASKS, OF_TASKS)
+    yield from listed("users", USERS, OF_USERS)
+    yield from listed("sessions", SESSIONS, OF_SESSIONS)
+    yield from listed("tokens issued", ISSUED, OF_TOKENS)
+    yield from listed("tokens spent", SPENT, OF_TOKENS)
+    yield from ((f"task: {name}", f"{TASKS}{task.pk}/{name}/") for name in OF_A_TASK)
+    yield from ((f"user: {name}", f"{USERS}{bench.pk}/{name}/") for name in OF_A_USER)
+    yield "session: view", f"{SESSIONS}{bench.sessions.first().pk}/change/"
+    yield from (
+        (f"{url.split('/')[-2]}: add", f"{url}add/") for url in (TASKS, USERS, SPENT)
+    )
+    yield from ((f"task: owner, {term!r} typed", OWNER + term) for term in TYPED)
+
+
+def listed(what: str, url: str, queries: dict[str, str]) -> Iterator[tuple[str, str]]:
+    for name, query in queries.items():
+        yield f"{what}: {name}", url + query
+
+
+def measured(client: Client, url: str) -> list[float]:
+    taken = []
+    for _ in range(TIMES + 1):
+        started = time.perf_counter()
+        response = client.get(url)
+        taken.append((time.perf_counter() - started) * 1000)
+        if response.status_code != 200:
+            raise SystemExit(f"{url}: {response.status_code} {response.headers}")
+    return taken[1:]
+
+
+def amounts() -> str:
+    users = get_user_model()._default_manager.count()
+    tasks, sessions = Task.objects.count(), Session.objects.count()
+    return f"{tasks:,} tasks, {users:,} users, {sessions:,} sessions"
+
+
+def main() -> int:
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(administrator())
+    print(f"{amounts()}; PostgreSQL {connection.pg_version // 10000}\n")
+    print("| page | median ms | worst ms |\n|---|---:|---:|")
+    slow = []
+    for name, url in pages():
+        taken = measured(client, url)
+        median = statistics.median(taken)
+        print(f"| {name} | {median:.0f} | {max(taken):.0f} |", flush=True)
+        if median > LIMIT_MS:
+            slow.append(name)
+    if slow:
+        print(f"\nslower than {LIMIT_MS} ms: {', '.join(slow)}", file=sys.stderr)
+    return bool(slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

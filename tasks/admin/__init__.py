@@ -1,0 +1,3 @@
+from tasks.admin.tasks import TaskAdmin
+
+__all__ = ["TaskAdmin"]

@@ -1,0 +1,63 @@
+from collections.abc import Iterable
+from typing import cast
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+
+from tasks.admin import table
+from tasks.models import LIVE, Status, Task
+from tasks.operations import Author, Delete, Operation, Update, perform_one
+
+
+def author(request: HttpRequest, task: Task) -> Author:
+    actor_id = cast(UUID, request.user.pk)
+    request_id = request.META["HTTP_X_REQUEST_ID"]
+    return Author(task.user_id, actor_id, request_id, timezone.now())
+
+
+def perform_each(
+    request: HttpRequest,
+    tasks: Iterable[Task],
+    operation: type[Operation],
+    **values: str,
+) -> int:
+    """Do one thing to each task, in a transaction of its own; how many there were."""
+    count = 0
+    for task in tasks:
+        try:
+            perform_one(operation(values, task.pk), author(request, task))
+        except Task.DoesNotExist:
+            continue  # trashed since the list was read
+        count += 1
+    return count
+
+
+@admin.action(description="Mark the chosen tasks done")
+def mark_done(
+    model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
+) -> None:
+    open_ = tasks.filter(LIVE).exclude(status=Status.DONE)
+    count = perform_each(request, open_, Update, status=Status.DONE)
+    model_admin.message_user(request, f"Marked {count} task(s) done.")
+
+
+@admin.action(description="Move the chosen tasks to the trash")
+def trash(
+    model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
+) -> None:
+    count = perform_each(request, tasks.filter(LIVE), Delete)
+    model_admin.message_user(request, f"Moved {count} task(s) to the trash.")
+
+
+@admin.action(description="Export the chosen tasks as CSV")
+def export_csv(
+    model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
+) -> StreamingHttpResponse:
+    return StreamingHttpResponse(
+        table.lines(tasks),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": 'attachment; filename="tasks.csv"'},
+    )
