@@ -60,6 +60,11 @@ def estimate(rows: QuerySet[Any]) -> Roughly:
 class Bounded(admin.ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
+    list_per_page = 50
+    # Empty, not False: Django would join what the columns show, and would do it for
+    # every row that comes before the page, too.
+    list_select_related = ()
+    show_facets = admin.ShowFacets.NEVER  # would count every choice of every filter
     # Actions that take however many; to others more than a thousand rows are refused,
     # as each row is a transaction of its own.
     actions_on_any_number: tuple[str, ...] = ()

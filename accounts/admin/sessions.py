@@ -41,6 +41,8 @@ class SessionInline(admin.TabularInline):
         # a session had ended meanwhile.
         return False
 
+    has_add_permission = has_change_permission
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
 
@@ -91,13 +93,15 @@ class SessionAdmin(admin.ModelAdmin):
         "ended_at",
     )
     list_filter = (EndReasonFilter, "expires_at")
-    list_select_related = ("user",)
     search_fields = ("user__email", "address")
     search_help_text = "A whole e-mail address, or a whole IP address."
     # There is an index for it, and all sessions last equally long.
     ordering = ("-expires_at", "-id")
     sortable_by = ("expires_at",)
     actions = (end_chosen,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
+        return super().get_queryset(request).prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str

@@ -33,6 +33,11 @@ class OutstandingTokenAdmin(SimpleOutstandingTokenAdmin):
     sortable_by = ()
     search_help_text = HELP
 
+    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Any]:
+        # Not joined: that would be done for every row before the page, too.
+        tokens = super().get_queryset(*args, **options).select_related(None)
+        return tokens.prefetch_related("user")
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -47,6 +52,11 @@ class BlacklistedTokenAdmin(SimpleBlacklistedTokenAdmin):
     sortable_by = ()
     search_help_text = HELP
     autocomplete_fields = ("token",)
+
+    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Any]:
+        # Not joined: that would be done for every row before the page, too.
+        tokens = super().get_queryset(*args, **options).select_related(None)
+        return tokens.prefetch_related("token__user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

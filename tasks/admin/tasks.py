@@ -42,6 +42,8 @@ class ChangeInline(admin.TabularInline):
         # change has taken its place meanwhile.
         return False
 
+    has_add_permission = has_change_permission
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
 
@@ -66,7 +68,6 @@ class TaskAdmin(admin.ModelAdmin):
         "created_at",
         ("deleted_at", admin.EmptyFieldListFilter),
     )
-    list_select_related = ("user",)
     # Others have no index of their own, without an owner in front.
     sortable_by = ("created_at",)
     search_fields = ("title", "user__email")
@@ -88,6 +89,9 @@ class TaskAdmin(admin.ModelAdmin):
     inlines = (ChangeInline,)
     actions = (actions.mark_done, actions.trash, actions.export_csv)
     actions_on_any_number = ("export_csv",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        return super().get_queryset(request).prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str

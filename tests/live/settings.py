@@ -12,3 +12,5 @@ for name in RATE_LIMITS:
 
 EMAIL_BACKEND = os.environ.get("LIVE_EMAIL_BACKEND") or EMAIL_BACKEND
 MIDDLEWARE = ["tests.live.middleware.tell_worker", *MIDDLEWARE]
+# A browser asks for them.
+WHITENOISE_USE_FINDERS = True

@@ -85,6 +85,7 @@ def everything() -> Iterator[str]:
     for model, registered in admin.site._registry.items():
         url = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
         yield from (url, f"{url}?q=abc", f"{url}?q=x", f"{url}?q=x@example.com")
+        yield f"{url}?_facets=True"
         for name in registered.sortable_by or ():
             yield f"{url}?o={[*registered.list_display].index(name) + 1}"
     yield f"{TASKS}?status__exact=DONE&priority__exact=4&deleted_at__isempty=0"

@@ -1,0 +1,286 @@
+"""The two things that are made for a browser, in one: the documentation, the admin."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.factories import PASSWORD
+from tests.live import browser
+from tests.live.browser import Visit
+from tests.live.conftest import Sql
+from tests.live.people import Tokens, login, make_task, me_request, register
+from tests.live.server import ROOT, Server
+
+pytestmark = [pytest.mark.live, pytest.mark.full]
+
+ROOT_EMAIL = "root@example.com"
+USERS, TASKS = "/admin/accounts/user/", "/admin/tasks/task/"
+
+
+@pytest.fixture(scope="module")
+def chromium(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if why := browser.missing():
+        if request.config.option.require_services:
+            pytest.fail(why)
+        pytest.skip(why)
+    with browser.chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def visit(chromium: Any, live: Server, tmp_path: Path) -> Iterator[Visit]:
+    """A browser that, afterwards, is found to have had nothing to complain of."""
+    pictures = Path(os.environ.get("TASKAPI_PICTURES") or tmp_path)
+    context = chromium.new_context(viewport={"width": 1400, "height": 900})
+    visit = Visit(context, f"http://127.0.0.1:{live.port}", pictures)
+    yield visit
+    context.close()
+    assert visit.requests
+    assert visit.strangers() == []
+    assert visit.complaints == []
+    assert visit.refusals() == []
+
+
+def scripts_from(response: Any) -> set[str]:
+    """The sources of scripts that the page's policy allows."""
+    policy = dict(
+        part.strip().split(" ", 1)
+        for part in response.headers["content-security-policy"].split(";")
+    )
+    return set(policy.get("script-src", policy["default-src"]).split())
+
+
+# Documentation
+
+
+def operation(visit: Visit, method: str, path: str) -> Any:
+    block = visit.page.locator(
+        f".opblock-{method}", has=visit.page.locator(f'[data-path="{path}"]')
+    )
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    return block
+
+
+def execute(block: Any) -> tuple[str, str]:
+    """Status and body of the answer, as the page shows them."""
+    block.get_by_role("button", name="Execute").click()
+    live = block.locator(".live-responses-table")
+    live.wait_for()
+    status = live.locator("tbody .response-col_status").first.inner_text()
+    return status.strip(), live.locator("code").last.inner_text()
+
+
+def test_documentation_is_tried_out_with_a_token(visit: Visit) -> None:
+    assert scripts_from(visit.open("/api/docs")) == {"'self'"}
+    visit.page.get_by_role("heading", name="Task API").wait_for()
+    visit.picture("docs")
+    block = operation(visit, "post", "/api/auth/register")
+    about = {"name": "Dora", "email": "dora@example.com", "password": PASSWORD}
+    block.locator("textarea").fill(json.dumps(about))
+    status, body = execute(block)
+    assert status == "201"
+    [token] = re.findall(r'"accessToken": "([\w.-]+)"', body)
+    visit.picture("docs-registered")
+
+    visit.page.locator(".auth-wrapper .btn.authorize").first.click()
+    visit.page.locator(".modal-ux input").fill(token)
+    visit.picture("docs-authorize")
+    visit.page.locator(".modal-ux .btn.authorize").click()
+    visit.page.locator(".modal-ux .btn-done").click()
+    status, body = execute(operation(visit, "get", "/api/tasks"))
+
+    assert status == "200"
+    assert '"total": 0' in body
+    visit.picture("docs-tried")
+
+
+# Admin
+
+
+@pytest.fixture(scope="module")
+def root(database: str) -> str:
+    """An administrator, made as the README says."""
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": database,
+        "DJANGO_SUPERUSER_EMAIL": ROOT_EMAIL,
+        "DJANGO_SUPERUSER_NAME": "Root",
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+    }
+    command = [sys.executable, "manage.py", "createsuperuser", "--noinput"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | variables, check=True)
+    return ROOT_EMAIL
+
+
+@pytest.fixture
+def admin(visit: Visit, root: str) -> Visit:
+    """Signed in through the form."""
+    page = visit.page
+    assert scripts_from(visit.open("/admin/")) == {"'self'"}
+    visit.picture("admin-login")
+    page.get_by_label("Email").fill(root)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Log out").or_(
+        page.get_by_role("button", name="Log out")
+    ).wait_for()
+    return visit
+
+
+@pytest.fixture
+def owner(live: Server) -> Tokens:
+    owner = register(live)
+    make_task(live, owner, title="Order the quarterly ladder", priority="HIGH")
+    make_task(live, owner, title="Water the plants")
+    make_task(live, owner, title="Order the wardrobe", status="DONE")
+    return owner
+
+
+def found(visit: Visit, column: str) -> list[str]:
+    cells = visit.page.locator(f"#result_list .field-{column}")
+    return [text.strip() for text in cells.all_inner_texts()]
+
+
+def search(visit: Visit, url: str, words: str) -> None:
+    visit.open(url)
+    visit.page.locator("#searchbar").fill(words)
+    visit.page.get_by_role("button", name="Search").click()
+    visit.page.wait_for_load_state("networkidle")
+
+
+def act(visit: Visit, action: str) -> None:
+    """Choose all rows that are shown, and do that with them."""
+    visit.page.locator("#action-toggle").check()
+    visit.page.locator("select[name=action]").select_option(label=action)
+    visit.page.get_by_role("button", name="Go", exact=True).click()
+
+
+def told(visit: Visit) -> str:
+    return str(visit.page.locator(".messagelist").inner_text())
+
+
+def test_tasks_are_searched_and_filtered(admin: Visit, owner: Tokens) -> None:
+    admin.picture("admin-index")
+    search(admin, TASKS, f"order {owner.email}")
+    assert found(admin, "title") == ["Order the wardrobe", "Order the quarterly ladder"]
+
+    admin.picture("admin-search")
+    filters = admin.page.locator("#changelist-filter")
+    filters.get_by_role("link", name="Todo", exact=True).click()
+    admin.page.wait_for_load_state("networkidle")
+
+    assert found(admin, "title") == ["Order the quarterly ladder"]
+    assert "1 task" in admin.page.locator(".paginator").inner_text()
+    admin.picture("admin-filtered")
+
+
+def test_short_search_says_what_it_leaves_out(admin: Visit, owner: Tokens) -> None:
+    search(admin, TASKS, "zz")
+
+    assert "only the newest 10,000 are searched" in told(admin)
+    admin.picture("admin-short-search")
+
+
+def test_task_is_edited_with_its_history(admin: Visit, owner: Tokens) -> None:
+    search(admin, TASKS, f"quarterly {owner.email}")
+    page = admin.page
+    page.get_by_role("link", name="Order the quarterly ladder").click()
+    page.get_by_label("Title").fill("Order the yearly ladder")
+    page.get_by_label("Status").select_option("IN_PROGRESS")
+    admin.picture("admin-form")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.wait_for_load_state("networkidle")
+
+    assert "was changed successfully" in told(admin)
+    versions = page.locator(".tabular .field-version").all_inner_texts()
+    assert [text.strip() for text in versions] == ["2", "1"]
+    assert "Order the yearly ladder" in page.locator(".tabular").inner_text()
+    admin.picture("admin-saved")
+    page.get_by_role("link", name="History").click()
+    assert "Changed Title and Status" in page.locator("#change-history").inner_text()
+    admin.picture("admin-history")
+
+
+def test_task_is_added_for_an_owner_found_by_typing(
+    admin: Visit, owner: Tokens, live: Server
+) -> None:
+    admin.open(f"{TASKS}add/")
+    page = admin.page
+    page.locator(".select2-selection").click()
+    page.locator(".select2-search__field").fill(owner.email[:-4])
+    page.locator(".select2-results__option", has_text=owner.email).click()
+    page.get_by_label("Title").fill("From the admin")
+    admin.picture("admin-add")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_load_state("networkidle")
+
+    assert "was added successfully" in told(admin)
+    search(admin, TASKS, f'"from the admin" {owner.email}')
+    assert found(admin, "user") == [owner.email]
+
+
+def test_tasks_are_marked_done(admin: Visit, owner: Tokens) -> None:
+    search(admin, TASKS, owner.email)
+    act(admin, "Mark the chosen tasks done")
+    admin.page.wait_for_load_state("networkidle")
+
+    assert "Marked 2 task(s) done." in told(admin)
+    assert found(admin, "status") == ["Done"] * 3
+    admin.picture("admin-done")
+
+
+def test_tasks_are_downloaded(admin: Visit, owner: Tokens, tmp_path: Path) -> None:
+    search(admin, TASKS, owner.email)
+    with admin.page.expect_download() as download:
+        act(admin, "Export the chosen tasks as CSV")
+    download.value.save_as(tmp_path / "tasks.csv")
+    with (tmp_path / "tasks.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert download.value.suggested_filename == "tasks.csv"
+    assert {row["title"]: row["status"] for row in rows} == {
+        "Order the quarterly ladder": "TODO",
+        "Water the plants": "TODO",
+        "Order the wardrobe": "DONE",
+    }
+    assert {row["email"] for row in rows} == {owner.email}
+
+
+def me(live: Server, tokens: Tokens) -> int:
+    return live.ask(me_request(tokens.access)).status
+
+
+def test_sessions_of_a_user_are_ended(
+    admin: Visit, owner: Tokens, live: Server
+) -> None:
+    other = login(live, owner.email)
+    assert (me(live, owner), me(live, other)) == (200, 200)
+    search(admin, USERS, owner.email)
+    act(admin, "End every session of the chosen users")
+    admin.page.wait_for_load_state("networkidle")
+
+    assert "Ended 2 session(s)." in told(admin)
+    assert (me(live, owner), me(live, other)) == (401, 401)
+    admin.picture("admin-users")
+
+
+def test_user_is_deactivated(
+    admin: Visit, owner: Tokens, live: Server, sql: Sql
+) -> None:
+    search(admin, USERS, owner.email)
+    act(admin, "Deactivate the chosen users")
+    admin.page.wait_for_load_state("networkidle")
+
+    assert "Deactivated 1 user(s)." in told(admin)
+    statement = "SELECT is_active FROM accounts_user WHERE email = %s"
+    assert sql(statement, owner.email) == [(False,)]
+    assert me(live, owner) == 401
