@@ -37,8 +37,6 @@ class SessionInline(admin.TabularInline):
         return Session.objects.filter(pk__in=newest).order_by(*self.ordering)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Else each row would be sent back with the form, which would be refused when
-        # a session had ended meanwhile.
         return False
 
     has_add_permission = has_change_permission

@@ -38,8 +38,6 @@ class ChangeInline(admin.TabularInline):
         return Change.objects.filter(pk__in=newest).order_by(*self.ordering)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Else each row would be sent back with the form, and be refused where a newer
-        # change has taken its place meanwhile.
         return False
 
     has_add_permission = has_change_permission
