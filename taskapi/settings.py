@@ -189,6 +189,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "taskapi.middleware.OriginMiddleware",
     "taskapi.middleware.HostMiddleware",
+    "taskapi.middleware.AdminPlansMiddleware",
     "taskapi.middleware.AdminSessionMiddleware",
     "taskapi.middleware.AdminCsrfMiddleware",
     "taskapi.middleware.AdminAuthenticationMiddleware",

@@ -11,9 +11,21 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg.types.datetime import TimestamptzLoader
 
+# The stubs describe psycopg 2's.
+Cursor: Any = base.ServerBindingCursor
+
+
+class UnpreparedCursor(Cursor):  # type: ignore[misc]
+    """Has each statement planned for the values that it comes with."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        return super().execute(query, params, **options | {"prepare": False})
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     connection: Any
+    # Of this thread's cursors from now on.
+    is_preparing = True
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -28,6 +40,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         # Without Django's, which would put its own loader back.
+        if name is None and not self.is_preparing:
+            return UnpreparedCursor(self.connection)
         if name is None:
             return self.connection.cursor()
         withhold = self.connection.autocommit

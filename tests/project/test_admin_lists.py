@@ -14,6 +14,7 @@ from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import (
     BlacklistedToken,
     OutstandingToken,
@@ -140,6 +141,28 @@ def test_only_columns_with_an_index_can_be_sorted_by(
     assert len(columns) > 3
     sortable = {name.split("column-")[1] for name in columns if "sortable" in name}
     assert {name.split()[0] for name in sortable} <= {"created_at", "expires_at"}
+
+
+def prepared() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+def test_no_plan_is_kept_for_other_searches(
+    browser: Client, titles: list[str], alice_api: APIClient
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite plans for the text of a statement")
+    before = set(prepared())
+    for _ in range(8):
+        browser.get(f"{TASKS}?q=answer")
+    assert not [sql for sql in prepared() if sql not in before]
+
+    # The API's are kept, by the same thread.
+    for _ in range(8):
+        alice_api.get("/api/auth/me")
+    assert [sql for sql in prepared() if sql not in before]
 
 
 # How many there are
