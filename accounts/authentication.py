@@ -1,8 +1,10 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -71,7 +73,7 @@ def read_session(session_id: UUID, reading: Reading | None) -> Session | None:
     query = session_query()
     fragment = query({"session": session_id})
     sql, params = along(fragment, reading) if reading else fragment
-    with connection.cursor() as cursor:
+    with planned_anew(reading), connection.cursor() as cursor:
         cursor.execute(sql, params)
         rows = cursor.fetchall()
     if not rows:
@@ -83,6 +85,20 @@ def read_session(session_id: UUID, reading: Reading | None) -> Session | None:
     session = Session.from_db("default", SESSION, known[: len(SESSION)])
     session.user = User.from_db("default", USER, known[len(SESSION) :])
     return session
+
+
+@contextmanager
+def planned_anew(reading: Reading | None) -> Iterator[None]:
+    """Have the statement planned for its values, not as it was for others' values."""
+    if reading is None or not reading.is_planned_anew:
+        yield
+        return
+    database: Any = connections["default"]
+    database.is_preparing = False
+    try:
+        yield
+    finally:
+        database.is_preparing = True
 
 
 def is_good(session: Session, token: AccessToken) -> bool:

@@ -73,6 +73,8 @@ class Reading:
 
     key: str | None = None
     kept: bytes | None = None
+    # Whether how best to read it depends on the values asked for.
+    is_planned_anew = False
     rows: Sequence[Sequence[Any]] = ()
 
     def scalars(self) -> list[Fragment]:

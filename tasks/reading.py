@@ -135,6 +135,8 @@ class TaskPage(Reading):
             value, pk, start = pages.position
             self.values |= {"value": value, "task": pk, "start": start}
         self.entry = lists.Entry(request, user_id)
+        # A plan for a rare word is the wrong one for a common word, and vice versa.
+        self.is_planned_anew = bool(asked.keys() - {"sort"})
         # Changes as time goes by, without a write.
         if "overdue" not in asked:
             self.key = self.entry.key
