@@ -1,15 +1,11 @@
 """How gunicorn runs the API, by itself and under `manage.py serve`."""
 
-import logging
 import os
 import signal
-import socket
-import struct
 import sys
 from typing import Any
 
 from taskapi import drain, multiprocess
-from taskapi.worker import PATIENCE_SECONDS
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
@@ -27,7 +23,7 @@ port = whole("PORT", 8000, most=65535)
 bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 shared_memory = any(os.environ.get(f"REDIS_URL{suffix}") for suffix in ("", "_FILE"))
-worker_class = "taskapi.worker.Worker"
+worker_class = "taskapi.server.worker.Worker"
 workers = whole("WEB_CONCURRENCY", 2 if shared_memory else 1)
 threads = whole("WEB_THREADS", 8)
 if workers > 1 and not shared_memory:
@@ -43,29 +39,19 @@ timeout = 30
 graceful_timeout = 30
 drain_seconds = whole("DRAIN_SECONDS", 0, least=0, most=600)
 keepalive = 5
-# It waits for a client that does not read without any limit.
-sendfile = False
 # It would be a file in the home folder, which a container may not have.
 control_socket_disable = True
-
-
-def is_news(record: logging.LogRecord) -> bool:
-    """A stalled client cut off below is everyday business, not an error."""
-    return not (record.exc_info and isinstance(record.exc_info[1], BlockingIOError))
-
 
 accesslog = None  # the application logs each request itself
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
-    "filters": {"is_news": {"()": lambda: is_news}},
     "handlers": {
         "stdout": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": "json",
-            "filters": ["is_news"],
         }
     },
     "root": {"handlers": ["stdout"], "level": "INFO"},
@@ -90,12 +76,6 @@ def when_ready(arbiter: Any) -> None:
     drain.drain_before_stop(drain_seconds)
 
 
-def pre_request(worker: Any, request: Any) -> None:
-    # Clients who keep their connections have to move over to another server as well.
-    if drain.is_draining():
-        request.force_close()
-
-
 def post_fork(arbiter: Any, worker: Any) -> None:
     """Let a worker that is told to stop while it starts do so.
 
@@ -107,14 +87,3 @@ def post_fork(arbiter: Any, worker: Any) -> None:
     while not arbiter.SIG_QUEUE.empty():
         if arbiter.SIG_QUEUE.get() in STOP_SIGNALS:
             sys.exit()
-
-
-def post_worker_init(worker: Any) -> None:
-    """Keep clients that stall in the middle from holding threads for ever."""
-    # Each connection takes these over from the listening socket. A write that got
-    # somewhere is tried again, which triples its limit.
-    limits = {socket.SO_RCVTIMEO: PATIENCE_SECONDS, socket.SO_SNDTIMEO: 2}
-    for listener in worker.sockets:
-        for limit, seconds in limits.items():
-            value = struct.pack("ll", seconds, 0)
-            listener.sock.setsockopt(socket.SOL_SOCKET, limit, value)

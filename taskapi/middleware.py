@@ -5,11 +5,9 @@ import os
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
-from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
@@ -79,7 +77,6 @@ class RequestMiddleware:
         metrics.IN_FLIGHT.inc()
         try:
             response = self.get_response(request)
-            take_in_rest(request)
             add_headers(request, response)
             seconds = time.perf_counter() - started
             metrics.count(request, response, seconds)
@@ -94,26 +91,16 @@ class RequestMiddleware:
         return refusal(request)
 
 
-def take_in_rest(request: HttpRequest) -> None:
-    """Read what is left of a body that was refused unread.
-
-    The server would reset the connection, and a proxy that still sends would answer
-    502 instead of passing the refusal on.
-    """
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdecimal() and 0 < int(length) <= settings.MAX_BODY_BYTES:
-        with suppress(OSError):
-            while request.read(65536):
-                pass
-
-
 class HostMiddleware(CommonMiddleware):
     """Django's, which refuses a Host that is not allowed; but not a probe's.
 
-    A load balancer names the address it asks, and no URL is made of it.
+    A load balancer names the address it asks, and no URL is made of it. What the server
+    refused, such as a request that is not HTTP, is answered here, too.
     """
 
     def process_request(self, request: HttpRequest) -> Any:
+        if refused := request.META.get("taskapi.refusal"):
+            return plain_response(*refused)
         if request.path in PROBE_PATHS:
             return None
         return super().process_request(request)

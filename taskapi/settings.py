@@ -186,10 +186,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "taskapi.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "taskapi.middleware.OriginMiddleware",
     "taskapi.middleware.HostMiddleware",
     "taskapi.middleware.AdminPlansMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "taskapi.middleware.AdminSessionMiddleware",
     "taskapi.middleware.AdminCsrfMiddleware",
     "taskapi.middleware.AdminAuthenticationMiddleware",

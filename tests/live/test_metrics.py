@@ -2,10 +2,13 @@
 
 import re
 import socket
+from contextlib import closing
 from time import monotonic, sleep
 
+import psycopg
 import pytest
 
+from tests.live.people import register
 from tests.live.server import WORKERS, Server
 from tests.live.wire import Answer, request
 from tests.settings import METRICS_TOKEN
@@ -14,8 +17,6 @@ pytestmark = pytest.mark.live
 SCRAPE = request("GET", "/metrics", token=METRICS_TOKEN)
 COUNTED = 'taskapi_http_requests_total{method="GET",route="unmatched",status="404"}'
 IN_FLIGHT = "taskapi_http_requests_in_flight"
-# Long, so that a thread reads it: the rest of a short one is waited for without.
-STALLED = request("POST", "/api/auth/login", {"email": "x" * 40_000})[:-1]
 N = 60
 
 
@@ -67,15 +68,20 @@ def wait_for_in_flight(live: Server, number: int) -> None:
         sleep(0.02)
 
 
-def test_requests_of_a_dead_worker_are_not_in_flight(live: Server) -> None:
-    victim = live.connection(0)
+def test_requests_of_a_dead_worker_are_not_in_flight(
+    live: Server, database: str
+) -> None:
+    owner, victim = register(live), live.connection(0)
     victim.open()
     assert isinstance(victim.socket, socket.socket)
-    victim.socket.sendall(STALLED)
-    wait_for_in_flight(live, 2)
+    with psycopg.connect(database) as connection, closing(victim):
+        lock = "SELECT 1 FROM accounts_user WHERE id = %s FOR UPDATE"
+        connection.execute(lock, [owner.user_id])
+        waiting = request("POST", "/api/tasks", {"title": "?"}, token=owner.access)
+        victim.socket.sendall(waiting)
+        wait_for_in_flight(live, 2)
 
-    live.kill(0)
-    live.wait_for_workers()
+        live.kill(0)
+        live.wait_for_workers()
 
-    wait_for_in_flight(live, 1)
-    victim.close()
+        wait_for_in_flight(live, 1)

@@ -16,9 +16,6 @@ pytestmark = pytest.mark.live
 Record = Callable[[str], None]
 THREADS = 8
 ANSWER_SECONDS = 1.0
-# Where a thread has to wait, because there is too much to send or to read: five seconds
-# for the body, and as long again for the rest of it once that was refused.
-CUT_OFF_SECONDS = 12.0
 HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\n"
 BODY = HEAD + b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
 
@@ -69,13 +66,14 @@ def test_stalled_clients_keep_nobody_waiting(
 
 @pytest.mark.full
 @pytest.mark.parametrize("how", ["long body", "unread answers"])
-def test_threads_are_taken_back_from_clients_who_stall(
+def test_clients_who_stall_take_no_thread(
     live: Server, record: Record, long_answer: bytes, how: str
 ) -> None:
+    """More of them than there are threads, all in one worker."""
     message = BODY + bytes(50_000) if how == "long body" else long_answer * 20
-    slowest, until = 0.0, monotonic() + 2
+    slowest = 0.0
     with ExitStack() as stack:
-        connections = [live.connection(0) for _ in range(THREADS + 1)]
+        connections = [live.connection(0) for _ in range(2 * THREADS + 1)]
         for connection in connections:
             stack.enter_context(closing(connection)).open()
         healthy = connections.pop()
@@ -84,12 +82,13 @@ def test_threads_are_taken_back_from_clients_who_stall(
             # So that the kernel does not take all that the server has to say.
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.socket.sendall(message)
+        sleep(2)  # for the answers, which are made before anybody stalls
+        until = monotonic() + 1.5
         while monotonic() < until:
             slowest = max(slowest, healthy.ask(LIVEZ).seconds)
 
-    assert slowest > 1, "some thread was free all the time"
-    assert slowest < CUT_OFF_SECONDS
-    record(f"{THREADS} stalled of {THREADS} threads; another waited {slowest:.2f} s")
+    assert slowest < ANSWER_SECONDS
+    record(f"{2 * THREADS} stalled, {THREADS} threads; another waited {slowest:.2f} s")
 
 
 def test_request_may_arrive_in_pieces(live: Server) -> None:

@@ -1,17 +1,14 @@
-"""The parts of a graceful stop and of a patient worker; tests/live has the whole."""
+"""The parts of a graceful stop; tests/live has the whole."""
 
 import runpy
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from taskapi import drain
-from taskapi.worker import LONGEST_BYTES, Worker, is_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,34 +94,3 @@ def test_drain_that_is_none_is_refused(
 
     needs = "DRAIN_SECONDS must be a whole number from 0 to 600"
     assert str(refused.value) == f"taskapi: {needs}, not {seconds!r}"
-
-
-def test_quick_stop_waits_for_no_lock() -> None:
-    def wait(**how: Any) -> None:
-        raise AssertionError("the threads' lock, which may be held, was wanted")
-
-    worker: Any = Worker.__new__(Worker)
-    worker.tpool = SimpleNamespace(shutdown=wait)
-    worker.cfg = SimpleNamespace(worker_int=lambda worker: None)
-
-    with pytest.raises(SystemExit):
-        worker.handle_quit(signal.SIGQUIT, None)
-
-
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (b"", False),
-        (b"GET / HTTP/1.1\r\nHost: a\r\n", False),
-        (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\ncontent-length:3\r\n\r\n12", False),
-        (b"POST / HTTP/1.1\r\ncontent-length:3\r\n\r\n123", True),
-        (b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", False),
-        (b"POST / HTTP/1.1\r\nContent-Length: three\r\n\r\n", True),
-        (b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nContent-Length: 3\r\n\r\n", True),
-        (b"GET /" + bytes(LONGEST_BYTES), True),
-    ],
-)
-def test_what_counts_as_whole(data: bytes, expected: bool) -> None:
-    assert is_whole(data) is expected

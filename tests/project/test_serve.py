@@ -5,7 +5,6 @@ import random
 import runpy
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
@@ -17,7 +16,6 @@ from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
-from gunicorn import util
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -173,22 +171,6 @@ def test_worker_told_to_stop_before_it_listens_stops(
         hook(SimpleNamespace(SIG_QUEUE=inherited), None)
 
     assert signal.SIGTERM in reset
-
-
-def test_connections_stop_waiting_for_half_a_request(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(util, "close_graceful", util.close_graceful)
-    hook = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"]
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-        hook(SimpleNamespace(sockets=[SimpleNamespace(sock=listener)]))
-        stack.enter_context(socket.create_connection(listener.getsockname()))
-        connection = stack.enter_context(listener.accept()[0])
-
-        limit = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16)
-
-    assert struct.unpack("ll", limit) == (5, 0)
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "REDIS_URL_FILE"])
