@@ -16,7 +16,7 @@ from uuid import uuid4
 import pytest
 
 from tests.deploy.image import free_port
-from tests.deploy.proxy import CONFIGURATION, NGINX, Proxy, Replica
+from tests.deploy.proxy import CONFIGURATION, NGINX, Proxy, Replica, until
 
 pytestmark = [
     pytest.mark.deploy,
@@ -258,8 +258,11 @@ def test_forged_address_is_not_believed(proxy: Proxy) -> None:
 def test_log_line_has_no_query(proxy: Proxy) -> None:
     proxy.ask("GET", "/api/tasks?q=private", X_Request_Id="to-find-the-line")
 
-    log = (proxy.folder / "access.log").read_text().splitlines()
-    line = next(e for e in map(json.loads, log) if e["requestId"] == "to-find-the-line")
+    log = proxy.folder / "access.log"
+    # It is written after the answer was sent.
+    until(lambda: "to-find-the-line" in log.read_text(), proxy.process)
+    lines = map(json.loads, log.read_text().splitlines())
+    line = next(each for each in lines if each["requestId"] == "to-find-the-line")
     assert line["status"] == line["upstreamStatus"] == "401"
     assert line["path"] == "/api/tasks"
     assert line["address"] == "127.0.0.1"
