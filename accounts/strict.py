@@ -110,8 +110,7 @@ class StrictView(APIView):
         super().initial(request, *args, **kwargs)
         accepted = self.accepted_parameters()
         refuse_unknown(request.query_params.keys() - accepted, accepted, "parameter")
-        for name in accepted:
-            values = request.query_params.getlist(name)
+        for name, values in request.query_params.lists():
             if len(values) > 1:
                 raise ValidationError({name: ["Send this parameter once."]}, "repeated")
             if values == [""]:

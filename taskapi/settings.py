@@ -184,16 +184,13 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
 ]
 MIDDLEWARE = [
-    "taskapi.middleware.RequestMiddleware",
+    # First, so that it finds most of its headers there.
     "django.middleware.security.SecurityMiddleware",
+    "taskapi.middleware.RequestMiddleware",
     "taskapi.middleware.OriginMiddleware",
     "taskapi.middleware.HostMiddleware",
-    "taskapi.middleware.AdminPlansMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "taskapi.middleware.AdminSessionMiddleware",
-    "taskapi.middleware.AdminCsrfMiddleware",
-    "taskapi.middleware.AdminAuthenticationMiddleware",
-    "taskapi.middleware.AdminMessageMiddleware",
+    "taskapi.middleware.AdminMiddleware",
 ]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "taskapi.tracing.TracingMiddleware")
@@ -371,7 +368,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W008",
     # RequestMiddleware sets X-Frame-Options, on every answer.
     "security.W002",
-    # AdminCsrfMiddleware, where there are cookies; the check knows Django's name only.
+    # AdminMiddleware, where there are cookies; the check knows Django's name only.
     "security.W003",
     # The check does not see that the constraint on lower(email) says more.
     "auth.E003",
