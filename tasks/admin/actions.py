@@ -7,9 +7,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from tasks.admin import table
 from tasks.models import LIVE, Status, Task
 from tasks.operations import Author, Delete, Operation, Update, perform_one
+from tasks.transfer import tables
+from tasks.transfer.exporting import EXPORTED, owned
+from tasks.transfer.formats import CSV
+from tasks.transfer.snapshot import Snapshot
 
 
 def author(request: HttpRequest, task: Task) -> Author:
@@ -56,8 +59,5 @@ def trash(
 def export_csv(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> StreamingHttpResponse:
-    return StreamingHttpResponse(
-        table.lines(tasks),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="tasks.csv"'},
-    )
+    snapshot = Snapshot(tasks, source=Task.objects.select_related("user"))
+    return CSV.attachment(tables.write(owned(snapshot), EXPORTED))

@@ -1,4 +1,4 @@
-"""Everybody's tasks or one user's, with their owner; and going on with a file."""
+"""Tasks of any users, with their owner; and going on with a file."""
 
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -30,6 +30,13 @@ def pages(
             tasks = tasks.filter(pk__gt=after[1])
         for page in Snapshot(tasks).pages():
             yield [show(task) | {"email": owner.email} for task in page]
+
+
+def owned(snapshot: Snapshot) -> Iterator[list[dict[str, Any]]]:
+    """Tasks of many users; the snapshot's source reads these with them."""
+    show = TaskSerializer().to_representation
+    for page in snapshot.pages():
+        yield [show(task) | {"email": task.user.email} for task in page]
 
 
 def owners(after: Last | None, size: int = 500) -> Iterator[Any]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from django.http import StreamingHttpResponse
+
 from tasks.serializers import TaskSerializer
 from tasks.transfer import calendar, tables
 
@@ -16,6 +18,7 @@ COLUMNS = list(TaskSerializer().fields)
 
 @dataclass(frozen=True)
 class Format:
+    name: str
     media_type: str
     write: Callable[[Pages], Iterator[str]]
 
@@ -24,6 +27,15 @@ class Format:
         # The others are UTF-8 by definition (RFC 8259, section 8.1).
         is_text = self.media_type.startswith("text/")
         return f"{self.media_type}; charset=utf-8" if is_text else self.media_type
+
+    def attachment(self, pieces: Iterable[str]) -> StreamingHttpResponse:
+        return StreamingHttpResponse(
+            pieces,
+            content_type=self.content_type,
+            headers={
+                "Content-Disposition": f'attachment; filename="tasks.{self.name}"'
+            },
+        )
 
 
 # JSON may hold them as they are, but many a reader would end the line there.
@@ -37,8 +49,7 @@ def write_lines(pages: Pages) -> Iterator[str]:
         yield "".join(f"{encode(row).translate(LINE_ENDS)}\n" for row in rows)
 
 
-FORMATS = {
-    "csv": Format("text/csv", partial(tables.write, columns=COLUMNS)),
-    "jsonl": Format("application/jsonl", write_lines),
-    "ics": Format("text/calendar", calendar.write),
-}
+CSV = Format("csv", "text/csv", partial(tables.write, columns=COLUMNS))
+JSONL = Format("jsonl", "application/jsonl", write_lines)
+ICS = Format("ics", "text/calendar", calendar.write)
+FORMATS = {each.name: each for each in (CSV, JSONL, ICS)}

@@ -22,9 +22,14 @@ class Snapshot:
     Remembers 20 bytes for each task: its id and version, both out of one statement. No
     transaction stays open, so a reader may take its time. What has changed since is put
     back by its history; what was destroyed for good since is left out.
+
+    Pages are read from `source`, which may read more with each: all tasks unless said.
     """
 
-    def __init__(self, tasks: QuerySet[Task]) -> None:
+    def __init__(
+        self, tasks: QuerySet[Task], *, source: QuerySet[Task] | None = None
+    ) -> None:
+        self.source = Task.objects.all() if source is None else source
         self.ids = bytearray()
         self.versions = array("I")
         # By a cursor, for memory; PostgreSQL has those in transactions only, and
@@ -43,7 +48,7 @@ class Snapshot:
         for start in range(0, len(self), size):
             versions = self.versions[start : start + size]
             pks = [self.id_of(start + index) for index in range(len(versions))]
-            found = Task.objects.in_bulk(pks)
+            found = self.source.in_bulk(pks)
             yield [
                 as_of(version, found[pk])
                 for pk, version in zip(pks, versions, strict=True)

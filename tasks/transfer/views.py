@@ -65,22 +65,18 @@ class ExportViewSet(TaskView):
     )
     def export(self, request: Request) -> StreamingHttpResponse:
         """Download tasks, filtered and sorted like the list, as they are now."""
-        name, chosen = self.chosen()
+        chosen = self.chosen()
         snapshot = Snapshot(self.filter_queryset(self.get_queryset()))
-        return StreamingHttpResponse(
-            chosen.write(shown(snapshot)),
-            content_type=chosen.content_type,
-            headers={"Content-Disposition": f'attachment; filename="tasks.{name}"'},
-        )
+        return chosen.attachment(chosen.write(shown(snapshot)))
 
-    def chosen(self) -> tuple[str, Format]:
+    def chosen(self) -> Format:
         name = self.request.query_params.get("format")
         if name is None:
             raise ValidationError({"format": ["This field is required."]}, "required")
         if name not in FORMATS:
             hint = f"Not one of: {', '.join(FORMATS)}."
             raise ValidationError({"format": [hint]}, "invalid_choice")
-        return name, FORMATS[name]
+        return FORMATS[name]
 
 
 def shown(snapshot: Snapshot) -> Iterator[list[dict[str, Any]]]:

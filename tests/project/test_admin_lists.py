@@ -26,8 +26,11 @@ from taskapi.admin import Bounded
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
 from tasks.models import Change, Priority, Status, Task
+from tasks.operations import Update, perform
+from tasks.serializers import TaskSerializer
+from tasks.transfer.reading import READERS
 from tests.factories import make_session, make_task, make_user
-from tests.tasks.wire import make_tasks, trash
+from tests.tasks.wire import author, make_tasks, trash
 
 pytestmark = pytest.mark.django_db
 
@@ -463,11 +466,24 @@ def test_any_number_is_exported_as_filtered(
     assert sorted(row["title"] for row in exported(response)) == titles[0:3:2]
 
 
-def test_spreadsheet_is_given_no_formula(browser: Client, alice: User) -> None:
+def test_export_is_what_an_import_reads(
+    browser: Client, alice: User, bob: User
+) -> None:
     make_task(alice, title="=1+1", description="@SUM(A1)")
-    [row] = exported(act(browser, TASKS, "export_csv", Task.objects.all()))
+    make_task(alice, title="'=1+1", description="")
+    make_task(bob, description=None)
+    response = act(browser, TASKS, "export_csv", Task.objects.all())
+    text = response.getvalue()
+    assert b'"\'=1+1","\'@SUM(A1)"' in text
 
-    assert (row["title"], row["description"]) == ("'=1+1", "'@SUM(A1)")
+    rows = [record.row for record in READERS["csv"](io.BytesIO(text))]
+    show = TaskSerializer().to_representation
+    newest_first = Task.objects.select_related("user").order_by("-created_at", "-id")
+    assert rows == [
+        {name: value for name, value in show(task).items() if name != "completedAt"}
+        | {"email": task.user.email}
+        for task in newest_first
+    ]
 
 
 def test_export_is_streamed_in_chunks(
@@ -480,8 +496,19 @@ def test_export_is_streamed_in_chunks(
     stream = iter(response.streaming_content)
     with django_assert_num_queries(0):
         next(stream)
-    for _ in range(3):
-        with django_assert_num_queries(1) as queries:
-            next(stream)
-        assert "LIMIT 500" in queries[0]["sql"]
+    for rows in (500, 500, 200):
+        with django_assert_num_queries(1):
+            assert next(stream).count(b"\n") == rows
     assert next(stream, None) is None
+
+
+def test_export_is_of_one_moment_and_in_the_order_of_the_list(
+    browser: Client, alice: User
+) -> None:
+    tasks = [make_task(alice, title=title) for title in "bac"]
+    url = f"{TASKS}?o=6&status__exact=TODO"
+    response = act(browser, url, "export_csv", tasks[:1])
+    perform([Update({"status": Status.DONE}, tasks[1].pk)], author(alice))
+
+    rows = [(row["title"], row["status"]) for row in exported(response)]
+    assert rows == [("b", "TODO"), ("a", "TODO"), ("c", "TODO")]
