@@ -343,6 +343,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 CORS_EXPOSE_HEADERS = [
+    "Content-Disposition",
     "ETag",
     "Idempotency-Replayed",
     "Location",
