@@ -95,6 +95,7 @@ def stats(tasks: list[Wire]) -> Wire:
 
     return {
         "total": len(tasks),
+        "isExact": True,
         "byStatus": count("status", ["TODO", "IN_PROGRESS", "DONE"]),
         "byPriority": count("priority", list(RANKS)),
         "overdue": sum(map(is_overdue, tasks)),
