@@ -27,40 +27,31 @@ def meant(word: str, token: str = "") -> Q:
     return Q(**{f"{token}jti": word})
 
 
-@admin.register(OutstandingToken)
-class OutstandingTokenAdmin(SimpleOutstandingTokenAdmin):
+class TokenAdmin(admin.ModelAdmin):
+    token_path = ""
     ordering = ("-id",)
     sortable_by = ()
     search_help_text = HELP
 
-    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # Not joined: that would be done for every row before the page, too.
-        tokens = super().get_queryset(*args, **options).select_related(None)
-        return tokens.prefetch_related("user")
+        tokens = super().get_queryset(request).select_related(None)
+        return tokens.prefetch_related(f"{self.token_path}user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         for word in search_term.split():
-            queryset = queryset.filter(meant(word))
+            queryset = queryset.filter(meant(word, self.token_path))
         return queryset, False
+
+
+@admin.register(OutstandingToken)
+class OutstandingTokenAdmin(TokenAdmin, SimpleOutstandingTokenAdmin):
+    pass
 
 
 @admin.register(BlacklistedToken)
-class BlacklistedTokenAdmin(SimpleBlacklistedTokenAdmin):
-    ordering = ("-id",)
-    sortable_by = ()
-    search_help_text = HELP
+class BlacklistedTokenAdmin(TokenAdmin, SimpleBlacklistedTokenAdmin):
+    token_path = "token__"
     autocomplete_fields = ("token",)
-
-    def get_queryset(self, *args: Any, **options: Any) -> QuerySet[Any]:
-        # Not joined: that would be done for every row before the page, too.
-        tokens = super().get_queryset(*args, **options).select_related(None)
-        return tokens.prefetch_related("token__user")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        for word in search_term.split():
-            queryset = queryset.filter(meant(word, "token__"))
-        return queryset, False
