@@ -68,7 +68,7 @@ class Reading:
     """What one request reads; subclasses say what, and find it in `rows`.
 
     `key` names an entry of the cache, found in `kept` when `statement` is asked for,
-    and that is before `scalars` are.
+    and that is before the others are.
     """
 
     key: str | None = None
@@ -76,6 +76,10 @@ class Reading:
     # Whether how best to read it depends on the values asked for.
     is_planned_anew = False
     rows: Sequence[Sequence[Any]] = ()
+
+    def tables(self) -> list[tuple[str, Fragment]]:
+        """Names and queries of what both of the others may read from, read once."""
+        return []
 
     def scalars(self) -> list[Fragment]:
         """Subqueries of one value each; they come first in every row."""
@@ -98,10 +102,14 @@ def along(base: Fragment, reading: Reading) -> Fragment:
     head, _, tail = base[0].partition(" FROM ")
     tables, _, condition = tail.rpartition(" WHERE ")
     rows, params = reading.statement()
-    scalars = reading.scalars()
+    scalars, named = reading.scalars(), reading.tables()
+    ahead = ", ".join(f'"{name}" AS MATERIALIZED ({sql})' for name, (sql, _) in named)
     columns = "".join(f", ({sql})" for sql, _ in scalars)
     sql = (
-        f"{head}{columns}, x.* FROM {tables} LEFT JOIN ({rows}) x ON 1 = 1"
+        f"{ahead and f'WITH {ahead} '}{head}{columns}, x.*"
+        f" FROM {tables} LEFT JOIN ({rows}) x ON 1 = 1"
         f" WHERE {condition}{reading.order()}"
     )
-    return sql, [*(p for _, ps in scalars for p in ps), *params, *base[1]]
+    before = [value for _, (_, values) in named for value in values]
+    before += [value for _, values in scalars for value in values]
+    return sql, [*before, *params, *base[1]]

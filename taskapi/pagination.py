@@ -45,6 +45,8 @@ class KeysetPagination(BasePagination):
     page: int | None
     position: tuple[Any, UUID, int] | None
     found: int | None = None
+    # Whether `found` are all there are, or only those that were come by.
+    is_whole = True
     next_cursor: str | None = None
 
     def paginate_queryset(
@@ -149,7 +151,7 @@ class KeysetPagination(BasePagination):
         return {
             "items": items,
             "total": total,
-            "totalIsExact": None if found is None else found <= most,
+            "totalIsExact": None if found is None else self.is_whole and found <= most,
             "page": self.page,
             "totalPages": None if total is None else math.ceil(total / self.limit),
             "nextCursor": self.next_cursor,
@@ -163,7 +165,8 @@ class KeysetPagination(BasePagination):
             | {"maximum": self.most_counted, "description": "None with a cursor."},
             "totalIsExact": {
                 "type": ["boolean", "null"],
-                "description": "False where there are more than are counted.",
+                "description": "False where there may be more than are counted: beyond "
+                "10,000, and in a search (`q`) that fills its page early.",
             },
             "page": number | {"minimum": 1},
             "totalPages": number,

@@ -228,11 +228,13 @@ ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "options": " ".join(
-            f"-c {name}={seconds}s"
-            for name, seconds in {
-                "statement_timeout": 5,
-                "lock_timeout": 3,
-                "idle_in_transaction_session_timeout": 10,
+            f"-c {name}={value}"
+            for name, value in {
+                "statement_timeout": "5s",
+                "lock_timeout": "3s",
+                "idle_in_transaction_session_timeout": "10s",
+                # To compile a search takes longer than to run it.
+                "jit": "off",
             }.items()
         ),
     },

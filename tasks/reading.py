@@ -1,50 +1,22 @@
 """Reads of tasks, in the statement that reads the caller's session."""
 
-import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime
-from functools import cache, lru_cache
-from typing import Any, cast
-from uuid import UUID, uuid4
+from functools import cache
+from typing import Any
+from uuid import UUID
 
-from django.contrib.auth import get_user_model
-from django.db.models import Exists
 from django.http import HttpResponse
 from django.utils import timezone
-from django_filters.utils import translate_validation
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from accounts.reading import Fragment, Prepared, Reading
 from tasks import cache as lists
-from tasks import metrics
-from tasks.filters import SORTS, TaskFilter
-from tasks.models import Task, TaskQuerySet
+from tasks import metrics, search
+from tasks.filters import TaskFilter
+from tasks.models import Task
+from tasks.plans import FIELDS, TASK, plan
 from tasks.preconditions import is_unchanged
 
-# What an answer shows, in the model's order.
-FIELDS = [
-    field.attname
-    for field in Task._meta.concrete_fields
-    if field.name not in {"revision", "deleted_at"}
-]
-
-
-def an_instant() -> datetime:
-    return datetime(9999, 1, 1, microsecond=secrets.randbelow(10**6), tzinfo=UTC)
-
-
-# Stand for values of requests in statements made once. Nobody can guess them, so no
-# filter is ever taken for one.
-OWNER, TASK, NOW = uuid4(), uuid4(), an_instant()
-START, KNOWN = 2**62, 2**62 + 1
-SAMPLES: dict[str, Any] = {
-    "created_at": an_instant(),
-    "updated_at": an_instant(),
-    "due_at": an_instant(),
-    "title": secrets.token_hex(),
-    "priority": 32_000,
-}
 NEVER = -1
 
 
@@ -71,53 +43,6 @@ def one_task() -> Prepared:
     return Prepared(tasks, task=TASK)
 
 
-class Plan:
-    """The statements of one way to filter and sort, made when first asked for."""
-
-    def __init__(self, asked: tuple[tuple[str, str], ...]) -> None:
-        theirs = Task.objects.owned_by(OWNER).live()
-        chosen = TaskFilter(dict(asked), queryset=theirs, now=NOW)
-        if not chosen.is_valid():
-            raise cast(ValidationError, translate_validation(chosen.errors))
-        # Nothing is read that the cache or the client is known to have.
-        changed = get_user_model().objects.filter(pk=OWNER).exclude(revision=KNOWN)
-        self.tasks = cast(TaskQuerySet, chosen.qs.filter(Exists(changed)))
-        sort = chosen.form.cleaned_data["sort"] or "-createdAt"
-        self.key, self.descending = SORTS[sort.lstrip("-")], sort.startswith("-")
-        sample = SAMPLES[self.key]
-        self.slots = {"owner": OWNER, "task": TASK, "now": NOW, "value": sample}
-        self.slots |= {"start": START, "known": KNOWN}
-        self.made: dict[str, list[Prepared]] = {}
-
-    def count(self) -> Prepared:
-        if "count" not in self.made:
-            ids = self.tasks.order_by().values_list("pk")
-            self.made["count"] = [Prepared(ids, **self.slots)]
-        return self.made["count"][0]
-
-    def page(self, pages: Any) -> list[Prepared]:
-        """The page by number or, in parts, what comes after a cursor's row."""
-        kind = "numbered"
-        if pages.position:
-            kind = "after null" if pages.position[0] is None else "after"
-        if kind not in self.made:
-            parts = [part.values_list(*FIELDS) for part in self.parts(kind, pages)]
-            self.made[kind] = [Prepared(part, **self.slots) for part in parts]
-        return self.made[kind]
-
-    def parts(self, kind: str, pages: Any) -> list[TaskQuerySet]:
-        if kind == "numbered":
-            return [self.tasks]
-        tasks = self.tasks if pages.is_unmoving else self.tasks.unmoved_since(START)
-        value = SAMPLES[self.key] if kind == "after" else None
-        return [tasks.filter(part) for part in pages.beyond(value, TASK)]
-
-
-@lru_cache(maxsize=1024)
-def plan(asked: tuple[tuple[str, str], ...]) -> Plan:
-    return Plan(asked)
-
-
 class TaskPage(Reading):
     """A page of a user's tasks, and how many there are."""
 
@@ -141,9 +66,22 @@ class TaskPage(Reading):
         if "overdue" not in asked:
             self.key = self.entry.key
 
+    def tables(self) -> list[tuple[str, Fragment]]:
+        if not self.plan.is_search:
+            return []
+        return search.tables(
+            [prepared(self.values) for prepared in self.plan.walk(self.pages)],
+            self.plan.hits()(self.values),
+            [prepared(self.values) for prepared in self.plan.page(self.pages)],
+            self.order(),
+            self.pages.offset + self.pages.limit + 1,
+        )
+
     def scalars(self) -> list[Fragment]:
         if self.pages.position:
             return []
+        if self.plan.is_search:
+            return search.COUNTS
         sql, params = self.plan.count()(self.values)
         most = self.pages.most_counted + 1
         count = f"SELECT COUNT(*) FROM ({sql} LIMIT %s) counted"  # noqa: S608
@@ -155,6 +93,8 @@ class TaskPage(Reading):
         # One row more than the page tells whether there is another.
         limits = " LIMIT %s OFFSET %s"
         limit = [self.pages.limit + 1, self.pages.offset]
+        if self.plan.is_search:
+            return f'SELECT * FROM "found" x{self.order()}{limits}', limit  # noqa: S608
         parts = [prepared(self.values) for prepared in self.plan.page(self.pages)]
         sql = " UNION ALL ".join(
             f"SELECT * FROM ({sql}{limits}) y"  # noqa: S608
@@ -163,10 +103,7 @@ class TaskPage(Reading):
         return sql, [value for _, params in parts for value in (*params, *limit)]
 
     def order(self) -> str:
-        direction = "DESC" if self.plan.descending else "ASC"
-        nulls = " NULLS LAST" if self.plan.key == "due_at" else ""
-        key = f'x."{self.plan.key}" {direction}{nulls}'
-        return f' ORDER BY {key}, x."id" {direction}'
+        return self.plan.order()
 
     def answer(
         self, revision: int, render: Callable[[list[Task]], bytes]
@@ -199,9 +136,10 @@ class TaskPage(Reading):
 
     def tasks(self, revision: int) -> list[Task]:
         """The page's tasks, read when their owner was at `revision`."""
-        counts = 0 if self.pages.position else 1
+        counts = len(self.scalars())
         if counts:
-            self.pages.found = self.rows[0][0]
+            self.pages.found, *is_whole = self.rows[0][:counts]
+            self.pages.is_whole = all(is_whole)
         prepared = self.plan.page(self.pages)[0]
         found = [row[counts:] for row in self.rows if row[counts] is not None]
         tasks = [Task.from_db("default", FIELDS, prepared.row(row)) for row in found]

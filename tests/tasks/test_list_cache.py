@@ -292,8 +292,10 @@ def test_database_skips_the_page_that_the_cache_has(
         [line for line in plan.split("\n") if " on tasks_task" in line]
         for plan in plans
     ]
-    assert fresh
-    assert not any("never executed" in line for line in fresh)
+    read = [line for line in fresh if "never executed" not in line]
+    assert read
+    # A search finds here what it wants without the index of texts.
+    assert read == fresh or "q=" in query
     assert kept
     assert all("never executed" in line for line in kept)
 

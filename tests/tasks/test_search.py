@@ -1,0 +1,95 @@
+"""Searches hold the same tasks wherever these are found: near, or by the index."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tasks import search
+from tasks.filters import SORT_NAMES
+from tests.factories import Priority, Status
+from tests.tasks import model
+from tests.tasks.conftest import Clock
+from tests.tasks.wire import at, ids, make_tasks, walk
+
+NOON = at("2026-06-15T12:00:00")
+TEXTS = ["Rent", "not rent", "a 100% cat", "rents_", "cat"]
+WORDS = ["rent", "RENT", "cat", "%", "_", "nt", "none"]
+
+
+@pytest.fixture
+def tasks(alice: User, bob: User, clock: Clock) -> list[dict[str, Any]]:
+    """Thirty live tasks, with ties and nulls, as the model has them."""
+    for number in range(10):
+        clock.advance(minutes=1)
+        rows = [
+            {
+                "title": TEXTS[(number + row) % 4 if number > 4 else 4],
+                "description": TEXTS[number % 5] if row == 2 else None,
+                "status": Status.values[(number + row) % 3],
+                "priority": Priority.values[number % 2],
+                "due_at": NOON + timedelta(days=number // 3) if row else None,
+            }
+            for row in range(3)
+        ]
+        make_tasks(alice, rows)
+        make_tasks(bob, rows)
+    return []
+
+
+def everything(api: APIClient) -> list[dict[str, Any]]:
+    return api.get("/api/tasks?limit=100").json()["items"]
+
+
+def expected(api: APIClient, query: dict[str, Any]) -> list[str]:
+    matching = [task for task in everything(api) if model.matches(task, query)]
+    ordered = model.ordered(matching, query.get("sort", "-createdAt"))
+    return [task["id"] for task in ordered]
+
+
+queries = st.fixed_dictionaries(
+    {"q": st.sampled_from(WORDS), "sort": st.sampled_from(SORT_NAMES)},
+    optional={
+        "status": st.sampled_from(["TODO", "TODO,DONE"]),
+        "priority": st.just("LOW"),
+        "dueDate": st.just("none"),
+    },
+)
+
+
+@pytest.mark.usefixtures("tasks")
+@given(
+    query=queries,
+    limit=st.integers(1, 12),
+    page=st.integers(1, 6),
+    near=st.sampled_from([1, 3, 8, 29, 30, 31]),
+)
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_search_is_the_model_s_wherever_the_matches_lie(
+    alice_api: APIClient, query: dict[str, str], limit: int, page: int, near: int
+) -> None:
+    whole = expected(alice_api, query)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "NEAR", near)
+        asked = query | {"limit": limit}
+        numbered = alice_api.get("/api/tasks", asked | {"page": page})
+        walked = walk(alice_api, asked)
+
+    body = numbered.json()
+    offset = (page - 1) * limit
+    assert ids(numbered) == whole[offset : offset + limit]
+    assert walked == whole
+    if body["totalIsExact"]:
+        assert body["total"] == len(whole)
+    else:
+        # There is another page at least.
+        assert offset + limit < body["total"] <= len(whole)
+        assert body["nextCursor"]
