@@ -74,7 +74,8 @@ class TaskPage(Reading):
             self.plan.hits()(self.values),
             [prepared(self.values) for prepared in self.plan.page(self.pages)],
             self.order(),
-            self.pages.offset + self.pages.limit + 1,
+            self.pages.offset,
+            self.pages.limit,
         )
 
     def scalars(self) -> list[Fragment]:

@@ -8,8 +8,8 @@ walked, and only where they hold too few matches the index is asked.
 
 from accounts.reading import Fragment
 
-# How many tasks are walked.
-NEAR = 5_000
+# How many tasks are walked for a first page, and for one far down the list.
+NEAR, FARTHEST = 5_000, 100_000
 # What is limited is planned by itself; no table has as many rows.
 FENCE = f"LIMIT {2**62}"
 
@@ -31,28 +31,31 @@ def tables(
     hits: Fragment,
     matching: list[Fragment],
     order: str,
-    enough: int,
+    offset: int,
+    limit: int,
 ) -> list[tuple[str, Fragment]]:
-    """Common table expressions, by name; `found` holds the first `enough` matches or
-    all there are, and maybe more.
+    """Common table expressions, by name; `found` holds all matches, or the first and
+    among these the page and one more.
 
     `walked` are the parts of the list in its order, `matching` the same parts without
     an order and with only what matches, and `hits` is all tasks that match.
     """
     # Here `hits` are those of the walk: the name of the table is the walk's.
     near = f'WITH "tasks_task" AS (SELECT * FROM "walk") {hits[0]}'  # noqa: S608
+    # For the matches before the page, if one task in ten is one.
+    depth = max(NEAR, min(NEAR + 10 * offset, FARTHEST))
     return [
-        ("walk", first(walked, order)),
+        ("walk", first(walked, order, depth)),
         ("near", (near, hits[1])),
-        ("reach", (REACH, [enough, NEAR, NEAR])),
+        ("reach", (REACH, [offset + limit + 1, depth, depth])),
         ("found", either(matching)),
     ]
 
 
-def first(parts: list[Fragment], order: str) -> Fragment:
+def first(parts: list[Fragment], order: str, depth: int) -> Fragment:
     # Each part by itself, so that an index is walked and no further than needed.
-    sql, params = union([(f"{sql} LIMIT {NEAR}", params) for sql, params in parts])
-    return f"SELECT x.* FROM ({sql}) x{order} LIMIT {NEAR}", params  # noqa: S608
+    sql, params = union([(f"{sql} LIMIT {depth}", params) for sql, params in parts])
+    return f"SELECT x.* FROM ({sql}) x{order} LIMIT {depth}", params  # noqa: S608
 
 
 def either(matching: list[Fragment]) -> Fragment:

@@ -30,10 +30,11 @@ pytestmark = [
     pytest.mark.live,
     pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed"),
 ]
-TIMEOUTS = {
+LIMITS = {
     "statement_timeout": "5s",
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "10s",
+    "jit": "off",
 }
 # Fewer connections than the server's threads want, so that they change hands.
 CONFIGURATION = """
@@ -55,7 +56,7 @@ def limited(database: str) -> Iterator[str]:
     """The servers' database, which limits statements by itself."""
     name = sql.Identifier(urlsplit(database).path[1:])
     with closing(psycopg.connect(database, autocommit=True)) as connection:
-        for setting, value in TIMEOUTS.items():
+        for setting, value in LIMITS.items():
             change = sql.SQL("ALTER DATABASE {} SET {} = {}")
             words = name, sql.Identifier(setting), sql.Literal(value)
             connection.execute(change.format(*words))
@@ -182,6 +183,6 @@ def test_prepared_by_mistake_statements_fail_and_write_nothing(
 
 def test_limits_of_the_database_hold_through_pgbouncer(bouncer: str) -> None:
     with closing(psycopg.connect(bouncer, autocommit=True)) as connection:
-        for setting, value in TIMEOUTS.items():
+        for setting, value in LIMITS.items():
             query = sql.SQL("SHOW {}").format(sql.Identifier(setting))
             assert connection.execute(query).fetchone() == (value,)

@@ -22,8 +22,8 @@ WORDS = ["rent", "RENT", "cat", "%", "_", "nt", "none"]
 
 
 @pytest.fixture
-def tasks(alice: User, bob: User, clock: Clock) -> list[dict[str, Any]]:
-    """Thirty live tasks, with ties and nulls, as the model has them."""
+def _tasks(alice: User, bob: User, clock: Clock) -> None:
+    """Thirty tasks of alice, with ties and nulls; bob has the same."""
     for number in range(10):
         clock.advance(minutes=1)
         rows = [
@@ -38,7 +38,6 @@ def tasks(alice: User, bob: User, clock: Clock) -> list[dict[str, Any]]:
         ]
         make_tasks(alice, rows)
         make_tasks(bob, rows)
-    return []
 
 
 def everything(api: APIClient) -> list[dict[str, Any]]:
@@ -61,24 +60,31 @@ queries = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.usefixtures("tasks")
+@pytest.mark.usefixtures("_tasks")
 @given(
     query=queries,
     limit=st.integers(1, 12),
     page=st.integers(1, 6),
     near=st.sampled_from([1, 3, 8, 29, 30, 31]),
+    farthest=st.sampled_from([0, 20]),
 )
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_search_is_the_model_s_wherever_the_matches_lie(
-    alice_api: APIClient, query: dict[str, str], limit: int, page: int, near: int
+    alice_api: APIClient,
+    query: dict[str, str],
+    limit: int,
+    page: int,
+    near: int,
+    farthest: int,
 ) -> None:
     whole = expected(alice_api, query)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(search, "NEAR", near)
+        patch.setattr(search, "FARTHEST", farthest)
         asked = query | {"limit": limit}
         numbered = alice_api.get("/api/tasks", asked | {"page": page})
         walked = walk(alice_api, asked)
@@ -93,3 +99,46 @@ def test_search_is_the_model_s_wherever_the_matches_lie(
         # There is another page at least.
         assert offset + limit < body["total"] <= len(whole)
         assert body["nextCursor"]
+
+
+@pytest.mark.parametrize("near", [1, 4, 100])
+@pytest.mark.parametrize("sort", ["title", "-dueDate", "createdAt"])
+def test_walk_through_a_search_shows_no_task_twice_that_moves(
+    alice_api: APIClient,
+    alice: User,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    sort: str,
+    near: int,
+) -> None:
+    monkeypatch.setattr(search, "NEAR", near)
+    due = [None, NOON]
+    rows = [{"title": f"rent {n}", "due_at": due[n % 2]} for n in range(6)]
+    tasks = {str(task.pk) for task in make_tasks(alice, rows)}
+    make_tasks(alice, [{"title": f"r {n}"} for n in range(6)])
+
+    def move(seen: list[str]) -> None:
+        clock.advance(seconds=1)
+        body = {"title": "z rent", "dueDate": None}
+        alice_api.patch(f"/api/tasks/{seen[0]}", body, format="json")
+
+    seen = walk(alice_api, {"q": "rent", "sort": sort, "limit": 2}, between=move)
+
+    assert sorted(seen) == sorted(tasks)
+
+
+@pytest.mark.parametrize("near", [5, 7])
+def test_total_of_a_full_page_counts_what_was_walked(
+    alice_api: APIClient,
+    alice: User,
+    monkeypatch: pytest.MonkeyPatch,
+    near: int,
+) -> None:
+    make_tasks(alice, [{}] * 10)
+    monkeypatch.setattr(search, "NEAR", near)
+    monkeypatch.setattr(search, "FARTHEST", 0)
+    first = alice_api.get("/api/tasks?q=plants&limit=4").json()
+    exact = alice_api.get("/api/tasks?q=plants&limit=4&page=2").json()
+
+    assert (first["total"], first["totalIsExact"]) == (near, False)
+    assert (exact["total"], exact["totalIsExact"]) == (10, True)

@@ -14,6 +14,7 @@ from hypothesis.stateful import (
 )
 
 from taskapi.breaker import breaker
+from tasks import search
 from tasks.filters import SORT_NAMES
 from tests.factories import api_of, make_user
 from tests.tasks import model
@@ -353,7 +354,10 @@ class TaskMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_api_agrees_with_its_model() -> None:
+def test_api_agrees_with_its_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    # So that searches have to go on in the index.
+    monkeypatch.setattr(search, "NEAR", 2)
+    monkeypatch.setattr(search, "FARTHEST", 5)
     run_state_machine_as_test(
         TaskMachine,
         settings=settings(
