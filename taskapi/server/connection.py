@@ -136,7 +136,7 @@ class Connection:
         environ = {"REQUEST_METHOD": "-", "PATH_INFO": "", **self.environ}
         if sent := REQUEST_ID.search(self.received.partition(b"\r\n\r\n")[0] + b"\r\n"):
             environ.setdefault("HTTP_X_REQUEST_ID", sent[1].decode())
-        environ |= {"CONTENT_LENGTH": "0", "wsgi.input": BytesIO()}
+        environ["wsgi.input"] = BytesIO()
         environ["taskapi.refusal"] = refused.status, refused.sentence
         self.release()
         return Request(environ, 0, is_new=True)

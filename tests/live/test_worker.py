@@ -119,13 +119,6 @@ def test_refusals_are_counted(live: Server) -> None:
     assert told(live, name) - before == 3
 
 
-def test_no_path_is_served_before_the_request_is_good(live: Server) -> None:
-    path = b"/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
-    message = get(b"Host: a").replace(b"/", path, 1)
-
-    assert_refused(live, answer_to(live, message), 400)
-
-
 def test_body_over_the_limit_is_refused(live: Server) -> None:
     """However it is sent; a browser may read why (CORS)."""
     head = b"POST /api/tasks HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4194305\r\n"

@@ -1,5 +1,6 @@
 import io
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -401,3 +402,17 @@ def test_forbidden_page_is_403(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(site, "has_permission", refuse)
 
     assert_error(anyone().get("/admin/"), 403, "FORBIDDEN", "Access denied.")
+
+
+def test_no_path_goes_around_a_refusal_of_the_server(settings: LazySettings) -> None:
+    settings.WHITENOISE_USE_FINDERS = True
+    path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
+    refused = {"taskapi.refusal": (400, "A Host header is required.")}
+    client = anyone()
+    with closing(client.get(path)) as served:
+        assert served.status_code == 200
+
+    for each in (path, "/livez", "/nothing"):
+        response = client.get(each, HTTP_HOST="", **refused)
+
+        assert_error(response, 400, "BAD_REQUEST", "A Host header is required.")

@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -77,6 +78,18 @@ def test_request_may_come_byte_by_byte(client: socket.socket) -> None:
         time.sleep(0.001)
 
     assert read_answer(client)[1] == b"/1abc"
+
+
+def test_idle_connection_keeps_no_body(serve: Serve) -> None:
+    server = serve(echo, body_bytes=BIG)
+    with closing(server.connect()) as client:
+        client.sendall(POST % (1, BIG) + bytes(BIG))
+        read_answer(client)
+        [idle] = server.loop.connections
+        wait_until(lambda: idle.is_idle)
+        assert idle.environ is idle.base
+        assert not idle.received
+        assert not idle.unsent
 
 
 def test_longest_body_is_read(serve: Serve) -> None:
@@ -272,11 +285,17 @@ def test_stream_ends_when_nobody_takes_it(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("message", [b"GET", GET % 1, POST % (1, 3)])
-def test_clients_who_hang_up_leave_nothing(serve: Serve, message: bytes) -> None:
+@pytest.mark.parametrize("lingers", [0, 1], ids=["ends", "resets"])
+def test_clients_who_hang_up_leave_nothing(
+    serve: Serve, message: bytes, lingers: int
+) -> None:
     server = serve(echo)
     for _ in range(50):
         with closing(server.connect()) as client:
+            how = struct.pack("ii", lingers, 0)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
             client.sendall(message)
+            time.sleep(0.002)
 
     wait_until(lambda: not server.loop.connections)
     # The bell, and the listener.
@@ -314,11 +333,12 @@ def test_server_out_of_descriptors_goes_on_later(serve: Serve) -> None:
                 raise OSError(errno.EMFILE, "Too many open files")
             return super().accept()
 
-    server = serve(echo, Exhausted)
+    server, started = serve(echo, Exhausted), time.monotonic()
     with closing(server.connect()) as client:
         client.sendall(GET % 1)
         assert read_answer(client)[0].status == 200
     assert len(tries) == 3
+    assert time.monotonic() - started > 0.5  # it does not try all the time
 
 
 def test_last_connections_are_served_when_the_server_stops(serve: Serve) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from taskapi.server import loop
+from taskapi.server.connection import Connection
+from taskapi.server.lead import Lead
 from tests.server.conftest import THREADS, Served, read_all, read_answer, text
 
 QUICK = b"GET /quick HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -101,9 +104,10 @@ def test_requests_wait_while_every_thread_is_busy(serve: Serve, gate: Gate) -> N
 
 
 def test_client_of_a_slow_request_may_send_more_or_hang_up(
-    serve: Serve, gate: Gate
+    serve: Serve, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The new leader must neither read for it, nor be woken again and again."""
+    monkeypatch.setattr(loop, "SWEEP_SECONDS", 60)
     server = serve(gate)
     with closing(server.connect()) as ahead, closing(server.connect()) as gone:
         for each in ahead, gone:
@@ -122,6 +126,43 @@ def test_client_of_a_slow_request_may_send_more_or_hang_up(
 
         bodies = [read_answer(ahead)[1] for _ in range(4)]
     assert bodies == [b"/slow", b"/quick", b"/quick", b"/quick"]
+
+
+def test_connection_is_given_back_to_the_leader(serve: Serve, gate: Gate) -> None:
+    """The thread that ran the request must not touch it any more."""
+    server = serve(gate)
+    settle, settled = server.loop.settle, SimpleQueue[str]()
+
+    def told(connection: Connection) -> None:
+        settled.put(current_thread().name)
+        settle(connection)
+
+    server.loop.settle = told  # type: ignore[method-assign]
+    with closing(server.connect()) as client:
+        client.sendall(SLOW)
+        busy = gate.entered.get(timeout=5)
+        assert seconds(server) < 0.2
+        leader = settled.get(timeout=5)
+        gate.opened.set()
+        assert read_answer(client)[1] == b"/slow"
+        assert settled.get(timeout=5) == leader != busy
+
+
+def test_lead_is_passed_on_first_when_requests_are_slow() -> None:
+    lead = Lead(lambda turn: None, lambda: None, threads=3)
+    lead.pass_on()
+
+    lead.begin(is_awaited=True)
+    assert lead.turn == 1  # they are not slow
+    lead.slow_until = time.monotonic() + 60
+    lead.begin(is_awaited=False)
+    assert lead.turn == 1  # nobody waits
+    lead.begin(is_awaited=True)
+    assert (lead.turn, lead.busy_since) == (2, 0)
+    lead.begin(is_awaited=True)
+    lead.begin(is_awaited=True)
+    assert lead.turn == 3  # nobody is free
+    assert lead.busy_since
 
 
 def test_leader_goes_on_where_the_one_before_stopped(serve: Serve, gate: Gate) -> None:
