@@ -40,8 +40,10 @@ class NamesFormField(forms.CharField):
     def clean(self, value: Any) -> list[Any]:
         given = value.split(",") if value else []
         if unknown := [name for name in given if name not in self.names]:
-            hint = f"{unknown[0]!r} is not one of: {', '.join(self.names)}."
-            raise forms.ValidationError(hint, "invalid_choice")
+            # As parameters: whoever shows the message formats it once more.
+            about = {"name": unknown[0], "names": ", ".join(self.names)}
+            hint = "%(name)r is not one of: %(names)s."
+            raise forms.ValidationError(hint, "invalid_choice", about)
         return [self.names[name] for name in given]
 
 

@@ -91,7 +91,8 @@ QUERIES = (
     "access_token=~TOKEN~", "%00=1", "%ED%A0%80=1", "%FF=1", "=1", "=", "a", "%", "%%%",
     "_method=DELETE", "callback=alert", "__proto__[a]=1", "fields=password",
     "expand=user", "&".join(f"a{n}=1" for n in range(400)), "__debug__",
-    "limit=5;page=1", "q=a&Q=b",
+    "limit=5;page=1", "q=a&Q=b", "status=%25", "priority=%25s", "sort=%25(a)s",
+    "dueBefore=%25", "dueDate=%25d", "overdue=%25n",
 )  # fmt: skip
 # Search must look for them as they are, and find nothing or what has them.
 SEARCHES = (
