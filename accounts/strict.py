@@ -108,6 +108,8 @@ class StrictView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if not hasattr(self, str(request.method).lower()):
+            return  # DRF answers 405, whatever else is wrong
         accepted = self.accepted_parameters()
         refuse_unknown(request.query_params.keys() - accepted, accepted, "parameter")
         for name, values in request.query_params.lists():
