@@ -5,6 +5,7 @@ from typing import Any
 from taskapi.schema import answers as described
 from taskapi.schema import components
 from taskapi.schema.components import JSON, ref
+from taskapi.schema.links import LINKS
 from taskapi.schema.operations import REFUSALS, add_examples
 
 DESCRIPTION = """\
@@ -57,6 +58,7 @@ def complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
         "schemas": dict(sorted(known.items())),
         "responses": described.REFUSALS,
         "headers": described.HEADERS,
+        "links": LINKS,
     }
     return result
 

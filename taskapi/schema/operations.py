@@ -9,6 +9,7 @@ from rest_framework.permissions import AllowAny
 from taskapi.schema import answers as described
 from taskapi.schema import examples, inputs
 from taskapi.schema.components import JSON, UUID_PATTERN, ref
+from taskapi.schema.links import links
 
 __all__ = ["Schema", "inputs"]  # the latter registers itself by being imported
 
@@ -98,6 +99,8 @@ class Schema(AutoSchema):
                 own = SUCCESS_HEADERS.get((name, int(status)), ())
                 answer["description"] = SUCCESSES[int(status)]
                 answer["headers"] = described.headers(*described.LIMITS, *own)
+                if onward := links(name, int(status)):
+                    answer["links"] = onward
         operation["responses"] = dict(sorted(answers.items()))
 
     def refusals(self) -> set[int]:

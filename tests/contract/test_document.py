@@ -102,9 +102,21 @@ def test_every_operation_says_who_may_call_it_and_where_it_belongs() -> None:
 def test_every_component_is_used() -> None:
     text = json.dumps(RAW)
 
-    for kind in ("schemas", "responses", "headers"):
+    for kind in ("schemas", "responses", "headers", "links"):
         for name in RAW["components"][kind]:
             assert f'"#/components/{kind}/{name}"' in text, name
+
+
+@pytest.mark.parametrize("name", sorted(RAW["components"]["links"]))
+def test_link_leads_to_an_operation_that_takes_what_it_brings(name: str) -> None:
+    link = RAW["components"]["links"][name]
+    target = OPERATIONS[link["operationId"]].described
+    known = {each["name"] for each in INLINED(target.get("parameters", []))}
+
+    assert link.get("parameters", {}).keys() <= known
+    if "requestBody" in link:
+        [content] = INLINED(target["requestBody"])["content"].values()
+        assert set(content["schema"]["required"]) == link["requestBody"].keys()
 
 
 def test_every_input_is_bounded() -> None:
