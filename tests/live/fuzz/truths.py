@@ -1,0 +1,143 @@
+"""Makes requests name what there is: an account, a task, a token.
+
+Without this, whole operations would only ever be refused.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from tests.live.fuzz import spoil
+
+PASSWORD = "water a plant 2"
+# They end sessions or the account, so each time they have an account of their own:
+# else the rest would be asked of somebody who is signed out.
+FINAL = {"changePassword", "endSession", "eraseMe", "logoutAll"}
+Json = dict[str, Any]
+
+
+class Client:
+    """Asks the server on its own account."""
+
+    def __init__(self, server: str, authorization: str | None = None) -> None:
+        self.server, self.authorization = server, authorization
+
+    def ask(self, method: str, path: str, body: Json | None = None) -> Json:
+        headers = {"Authorization": self.authorization} if self.authorization else {}
+        about: Any = {"headers": headers, "json": body, "timeout": 5}
+        answer = requests.request(method, f"{self.server}{path}", **about)
+        answer.raise_for_status()
+        return dict(answer.json()) if answer.content else {}
+
+    def account(self) -> Json:
+        """A new one: its tokens, and with which `email` it signs in."""
+        email = f"{uuid4()}@example.com"
+        about = {"name": "Carol", "email": email, "password": PASSWORD}
+        return {"email": email, **self.ask("POST", "/api/auth/register", about)}
+
+    def task(self) -> str:
+        made = self.ask("POST", "/api/tasks", {"title": "Water the plants"})
+        return str(made["id"])
+
+    def trashed(self) -> str:
+        task = self.task()
+        self.ask("DELETE", f"/api/tasks/{task}")
+        return task
+
+
+def sign_in_as(case: Any, account: Json) -> None:
+    case.headers["Authorization"] = f"Bearer {account['accessToken']}"
+
+
+def put(case: Any, **values: Any) -> None:
+    """Into the body, in place of what is there."""
+    if isinstance(case.body, dict):
+        there = {name: each for name, each in values.items() if name in case.body}
+        case.body = case.body | there
+
+
+def at(case: Any, task: str, **values: Any) -> None:
+    case.path_parameters = case.path_parameters | {"id": task}
+    put(case, **values)
+
+
+def own_session(case: Any, client: Client) -> None:
+    account = client.account()
+    sign_in_as(case, account)
+    own = Client(client.server, case.headers["Authorization"])
+    [session] = own.ask("GET", "/api/auth/sessions")["items"]
+    at(case, session["id"])
+
+
+def own_token(case: Any, client: Client) -> None:
+    put(case, refreshToken=client.account()["refreshToken"])
+
+
+def own_task(case: Any, client: Client) -> None:
+    at(case, client.task(), version=1)
+    case.query = {name: case.query[name] for name in case.query if name != "cursor"}
+    if "If-Match" in case.headers:
+        case.headers["If-Match"] = "*"
+
+
+def own_trash(case: Any, client: Client) -> None:
+    at(case, client.trashed(), version=2)
+
+
+def own_batch(case: Any, client: Client) -> None:
+    operations = [
+        each | ({"id": client.task(), "version": 1} if "id" in each else {})
+        for each in case.body["operations"]
+    ]
+    case.body = {"operations": operations}
+
+
+def new_account(case: Any, client: Client) -> None:
+    put(case, email=client.account()["email"], password=PASSWORD)
+
+
+TRUTHS: dict[str, Callable[[Any, Client], None]] = {
+    "login": new_account,
+    "refresh": own_token,
+    "logout": own_token,
+    "endSession": own_session,
+    "getTask": own_task,
+    "updateTask": own_task,
+    "replaceTask": own_task,
+    "deleteTask": own_task,
+    "listTaskHistory": own_task,
+    "restoreTask": own_trash,
+    "destroyTask": own_trash,
+    "batchTasks": own_batch,
+}
+
+
+def make_possible(case: Any, patterns: dict[str, str]) -> None:
+    """What the coverage phase calls valid, and combines everything else with: a made-up
+    cursor beside a page, and a header that its pattern does not let through.
+    """
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    about = getattr(case.meta.phase.data, "parameter", None)
+    if case.meta.phase.name.name == "COVERAGE" and about != "cursor":
+        case.query = {name: case.query[name] for name in case.query if name != "cursor"}
+    for name in patterns.keys() & set(case.headers):
+        if not re.search(patterns[name], case.headers[name]):
+            case.headers[name] = "*"
+
+
+def make_true(case: Any, name: str, server: str) -> None:
+    """Nothing where it is tried without a token or with a wrong one, or made false."""
+    identity, meta = case.auth_identity, case.meta
+    if case.method != case.operation.method.upper() or not (identity and meta):
+        return
+    client = Client(server, case.headers["Authorization"])
+    if name in FINAL:
+        sign_in_as(case, client.account())
+        put(case, password=PASSWORD, currentPassword=PASSWORD)
+    is_example = meta.phase.name.name == "EXAMPLES" and not spoil.kind_of(case)
+    if is_example and meta.generation.mode.is_positive and name in TRUTHS:
+        TRUTHS[name](case, client)
