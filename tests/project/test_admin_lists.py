@@ -132,6 +132,23 @@ def test_no_list_is_read_to_its_end(
 
 
 @pytest.mark.parametrize("url", LISTS)
+def test_more_rows_cost_no_more_statements(browser: Client, url: str) -> None:
+    asked = []
+    for rows in (1, 5):
+        for n in range(rows):
+            person = make_user(f"user{rows}{n}")
+            make_task(person)
+            make_session(person)
+        tokens = OutstandingToken.objects.filter(blacklistedtoken=None)
+        BlacklistedToken.objects.bulk_create(
+            BlacklistedToken(token=each) for each in tokens
+        )
+        asked.append(len(statements(browser, url)))
+
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("url", LISTS)
 def test_only_columns_with_an_index_can_be_sorted_by(
     browser: Client, url: str, task: Task
 ) -> None:
