@@ -40,9 +40,15 @@ class BoundedPaginator(Paginator):
         counted: int = rows.order_by()[: PAGED_ROWS + 1].count()
         if counted <= PAGED_ROWS:
             return counted
-        if rows.query.where or connection.vendor != "postgresql":
+        is_filtered = rows.query.where != self.everything(rows.model).query.where
+        if is_filtered or connection.vendor != "postgresql":
             return Roughly(counted, f"more than {PAGED_ROWS:,}")
         return max(estimate(rows), Roughly(counted, f"more than {PAGED_ROWS:,}"))
+
+    def everything(self, model: Any) -> QuerySet[Any]:
+        page: Any = admin.site._registry[model]
+        rows: QuerySet[Any] = page.get_queryset(HttpRequest())
+        return rows
 
     @cached_property
     def num_pages(self) -> int:

@@ -31,6 +31,10 @@ MOST_COUNTED = 10_000
 LIVE, TRASHED = Q(deleted_at__isnull=True), Q(deleted_at__isnull=False)
 
 
+# True of every task. The admin's indexes are for who says so.
+OF_ALL_OWNERS = Q(version__gt=0)
+
+
 class TaskQuerySet(models.QuerySet["Task"]):
     def owned_by(self, user_id: UUID) -> Self:
         return self.filter(user_id=user_id)

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from tasks.admin import actions, search
 from tasks.admin.fields import ExactText
-from tasks.models import Change, Task
+from tasks.models import OF_ALL_OWNERS, Change, Task
 from tasks.operations import Create, Delete, Update, perform, perform_one
 
 SHOWN = 50
@@ -89,7 +89,8 @@ class TaskAdmin(admin.ModelAdmin):
     actions_on_any_number = ("export_csv",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
-        return super().get_queryset(request).prefetch_related("user")
+        every = super().get_queryset(request).filter(OF_ALL_OWNERS)
+        return every.prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str

@@ -3,8 +3,10 @@
 from django.db import migrations
 
 INDEXES = {
-    "task_all_created": "tasks_task (created_at, id)",
-    "task_all_due": "tasks_task (due_at) WHERE due_at IS NOT NULL",
+    # Of every task; but only who asks for "version > 0" gets them: for an owner's list
+    # they would be taken in place of its own, and walk over everybody else's tasks.
+    "task_all_created": "tasks_task (created_at, id) WHERE version > 0",
+    "task_all_due": "tasks_task (due_at) WHERE due_at IS NOT NULL AND version > 0",
     "task_trash_trigram": "tasks_task USING gin (upper(title) gin_trgm_ops) "
     "WHERE deleted_at IS NOT NULL",
     "admin_log_object": "django_admin_log (object_id)",
