@@ -41,8 +41,9 @@ def request(url: str = LIST, body: Any = None, **headers: str) -> Any:
     return SimpleNamespace(url=url, body=json.dumps(body).encode(), headers=named)
 
 
-def answer(status: int, *fields: str) -> Answer:
-    error = {"code": "", "details": [{"field": field} for field in fields]}
+def answer(status: int, *fields: str, code: str = "invalid") -> Answer:
+    details = [{"field": field, "code": code} for field in fields]
+    error = {"code": "", "details": details}
     return Answer(status, {}, json.dumps({"error": error}).encode(), 0.0)
 
 
@@ -63,6 +64,7 @@ SAME = {"operations": [{"version": 3, "data": {"version": 3}}]}
         (request(body={"version": 2.0}), answer(400, "version")),
         (request(body=FRACTION), answer(400, "operations.0.version")),
         (request(body=TWO), answer(400, "operations.0.version")),
+        (request(body={}), answer(400, "newPassword", code="password_too_common")),
         (request(X_Request_Id="hostile.deep"), answer(400)),
     ],
 )
@@ -81,6 +83,8 @@ def test_right_answer_is_explained(rules: Any, sent: Any, got: Answer) -> None:
         (request(f"{LIST}?cursor=a"), answer(400, "cursor", "sort")),
         (request(f"{LIST}?page=1"), answer(400, "page")),
         (request(body={"version": 2}), answer(400, "version")),
+        (request(body={}), answer(400, "password", code="blank")),
+        (request(body={}), answer(400, "title", code="password_too_common")),
         (request(body=SAME), answer(400, "operations.0.version")),
         (request(body=TWO), answer(400, "operations.0.data")),
         (request(body={"version": 2.0}), answer(400, "title")),

@@ -95,11 +95,16 @@ def own_batch(case: Any, client: Client) -> None:
     case.body = {"operations": operations}
 
 
+def new_address(case: Any, client: Client) -> None:
+    put(case, email=f"{uuid4()}@example.com")
+
+
 def new_account(case: Any, client: Client) -> None:
     put(case, email=client.account()["email"], password=PASSWORD)
 
 
 TRUTHS: dict[str, Callable[[Any, Client], None]] = {
+    "register": new_address,
     "login": new_account,
     "refresh": own_token,
     "logout": own_token,
