@@ -135,8 +135,9 @@ def charset(pick: Pick, case: Any) -> None:
 
 
 def twice(pick: Pick, case: Any) -> None:
-    name = json.dumps(pick(sorted(case.body)))
-    case.body = f"{{{name}: 1, {name}: 1}}".encode(errors="surrogatepass")
+    name = pick(read_names(case))
+    again = json.dumps({name: case.body[name]}).removesuffix("}")
+    case.body = f"{again}, {json.dumps(case.body).removeprefix('{')}".encode()
 
 
 def number(pick: Pick, case: Any) -> None:
