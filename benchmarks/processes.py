@@ -7,7 +7,9 @@ from pathlib import Path
 PROC = Path("/proc")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-PARENT, USER, SYSTEM, RESIDENT = 1, 11, 12, 21  # fields after the name, proc(5)
+# Fields after the name, proc(5). TIMES are user and system, its own and those of
+# children that have ended, such as workers that have served their requests.
+PARENT, TIMES, RESIDENT = 1, slice(11, 15), 21
 
 
 def fields(pid: int) -> list[str] | None:
@@ -32,11 +34,11 @@ def tree(root: int) -> Iterator[int]:
 
 
 def cpu_seconds(root: int | None) -> float | None:
-    """Of the process and its descendants that live, user and system."""
+    """Of the process and its descendants, user and system."""
     if root is None or not PROC.is_dir():
         return None
     found = [each for pid in tree(root) if (each := fields(pid))]
-    ticks = sum(int(each[USER]) + int(each[SYSTEM]) for each in found)
+    ticks = sum(int(ticks) for each in found for ticks in each[TIMES])
     return ticks / TICKS_PER_SECOND
 
 

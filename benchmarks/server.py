@@ -15,7 +15,7 @@ import redis
 
 from benchmarks.statements import Statements
 from benchmarks.wire import Address, fetch
-from tests.launcher import Launcher, death_pact
+from tests.launcher import CannotStartError, Launcher, death_pact
 from tests.live.wire import request
 from tests.services import postgres_version, valkey_version
 
@@ -112,14 +112,13 @@ def services() -> Iterator[str]:
     names = ("SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET")
     os.environ.update({name: secrets.token_urlsafe(48) for name in names})
     with closing(Launcher()) as launcher:
-        if not os.environ.get("REDIS_URL"):
-            os.environ["REDIS_URL"] = launcher.start_valkey(valkey_version)
-        if not os.environ.get("DATABASE_URL"):
-            count = "--shared_preload_libraries=pg_stat_statements"
-            url = launcher.start_postgres(postgres_version, count)
-            os.environ["DATABASE_URL"] = url
-            manage("migrate")
-            manage("seed", "--users=40", "--tasks=1000", "--force")
+        try:
+            start_what_is_missing(launcher)
+        except CannotStartError as reason:
+            raise SystemExit(
+                f"{reason}: set DATABASE_URL and REDIS_URL, or run it by "
+                "`python3 -m taskapi bench`, which installs what is missing"
+            ) from None
         yield ", ".join(
             [
                 postgres_version(os.environ["DATABASE_URL"]),
@@ -127,6 +126,17 @@ def services() -> Iterator[str]:
                 f"Python {sys.version.split()[0]}",
             ]
         )
+
+
+def start_what_is_missing(launcher: Launcher) -> None:
+    if not os.environ.get("REDIS_URL"):
+        os.environ["REDIS_URL"] = launcher.start_valkey(valkey_version)
+    if not os.environ.get("DATABASE_URL"):
+        counting = "--shared_preload_libraries=pg_stat_statements"
+        url = launcher.start_postgres(postgres_version, counting)
+        os.environ["DATABASE_URL"] = url
+        manage("migrate")
+        manage("seed", "--users=40", "--tasks=1000", "--force")
 
 
 def manage(*arguments: str) -> None:

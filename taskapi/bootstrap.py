@@ -27,6 +27,7 @@ usage: python3 -m taskapi COMMAND
   serve          install what is missing, migrate, serve on http://127.0.0.1:8000
                  (settings: HOST, PORT, DATABASE_URL, REDIS_URL, ... see README.md)
   test [ARG ...] install what is missing, run the tests; arguments go to pytest
+  bench [ARG ...] the same for the benchmarks; -h tells what they take
   setup          make .venv with what `serve` needs, and stop there
   --version      print the version"""
 
@@ -60,10 +61,10 @@ def run(arguments: list[str]) -> NoReturn:
             prepare(RUNTIME)
             write_env_file(ROOT / ".env")
             become("manage.py", "serve")
-        case ["test", *pytest_arguments]:
+        case ["test" | "bench" as command, *more]:
             prepare(TEST)
             prepare_services()
-            become("-m", "pytest", *PARALLEL, *pytest_arguments)
+            become("-m", *MODULES[command], *more)
         case ["setup"]:
             prepare(RUNTIME)
             sys.exit()
@@ -86,6 +87,7 @@ def become(*arguments: str) -> NoReturn:
 
 # What comes later on the line wins: `-n 0` turns it off.
 PARALLEL = ("-n", "2", "--dist", "loadgroup")
+MODULES = {"test": ["pytest", *PARALLEL], "bench": ["benchmarks"]}
 
 
 def prepare_services() -> None:

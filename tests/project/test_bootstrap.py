@@ -227,6 +227,13 @@ def test_no_servers_are_fetched_where_urls_are_given(ready: Checkout) -> None:
     assert ready.calls() == ["requirements-test.txt", "loadgroup"]
 
 
+def test_bench_installs_what_the_tests_need(ready: Checkout) -> None:
+    ready.taskapi("bench", "--seconds=1")
+
+    wanted = ["requirements-test.txt", "requirements-services.txt"]
+    assert ready.calls() == [*wanted, "--seconds=1"]
+
+
 def test_test_is_run_where_the_servers_cannot_be_fetched(ready: Checkout) -> None:
     ready.taskapi("test", TASKAPI_TEST_DB="sqlite")
     ready.calls()
