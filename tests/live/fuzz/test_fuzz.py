@@ -52,7 +52,11 @@ def test_no_request_finds_fault_with_the_api(
     workers = server.workers()
     for run in runs:
         run.process.wait()
-    faults = [run.output.read_text() for run in runs if run.process.returncode]
+    faults = [
+        f"{run.output.read_text()}\nended with {run.process.returncode}"
+        for run in runs
+        if run.process.returncode
+    ]
     assert not faults, "\n".join(faults)
     for run in runs:
         record(run.figures())
