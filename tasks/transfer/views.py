@@ -31,6 +31,10 @@ class FileRenderer(BaseRenderer):
     def __init__(self, media_type: str) -> None:
         self.media_type = self.format = media_type
 
+    def render(self, *args: Any, **options: Any) -> bytes:
+        # Of the answer to OPTIONS, that has no body; files are not rendered.
+        return b""
+
 
 class ExportViewSet(TaskView):
     """The caller's tasks as a file."""

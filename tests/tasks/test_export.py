@@ -271,6 +271,18 @@ def test_only_get_is_allowed(alice_api: APIClient) -> None:
     assert set(response["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
 
+@pytest.mark.parametrize("accept", ["*/*", "text/csv"])
+def test_options_of_a_format_lists_the_methods(
+    alice_api: APIClient, accept: str
+) -> None:
+    path = "/api/tasks/export?format=csv"
+    response = alice_api.options(path, HTTP_ACCEPT=accept)
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert response["Allow"] == "GET, HEAD, OPTIONS"
+    assert "Content-Type" not in response
+
+
 # One moment
 
 
