@@ -114,6 +114,7 @@ def environment(database: str, cache: str, **limits: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "tests.live.settings",
         "DATABASE_URL": database,
         "REDIS_URL": cache,
+        "LIVE_REDIS_TIMEOUT": "5",
         "WEB_CONCURRENCY": "2",
         "WEB_THREADS": "8",
     } | {f"LIVE_LIMIT_{name.upper()}": text for name, text in limits.items()}
@@ -186,7 +187,7 @@ def fragile_server(
     netloc = f"{user}@127.0.0.1:{postgres_proxy.port}"
     proxied = url._replace(netloc=netloc, query="").geturl()
     cache = f"redis://127.0.0.1:{redis_proxy.port}/12"
-    about = environment(proxied, cache, **TRUE_LIMITS)
+    about = environment(proxied, cache, **TRUE_LIMITS) | {"LIVE_REDIS_TIMEOUT": ""}
     with closing(Server(folder, about)) as server:
         yield server
 
