@@ -3,13 +3,17 @@
 from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Lock, Thread
-from time import monotonic
+from time import monotonic, process_time
 
 from taskapi.server.response import log
 
-# How long a request may hold up the others.
-RELIEF_SECONDS = 0.001
-# How long it is remembered that one did.
+# How long a request may hold up the others; if requests are slow, and if they are not.
+SHORT_RELIEF_SECONDS, RELIEF_SECONDS = 0.001, 0.005
+# They are if they wait, and not for each other, this many times as long as they work:
+# threads that share an interpreter take turns, and that costs time, too.
+FAIR_WAIT = 1.5
+# How much of what was waited beyond that makes requests slow, and for how long.
+SLOW_WAIT_SECONDS = 0.01
 SLOW_SECONDS = 0.1
 
 
@@ -29,6 +33,8 @@ class Lead:
         self.turns: SimpleQueue[int] = SimpleQueue()
         self.turn = self.started = self.idle = 0
         self.busy_since = 0.0  # when the leader's request began, if it runs one
+        self.worked = 0.0  # by the process until then
+        self.waited = 0.0  # by the latest requests, beyond what is fair
         self.slow_until = 0.0
         self.is_unwatched = self.is_lost = False
 
@@ -43,7 +49,7 @@ class Lead:
             with self.lock:
                 if self.pass_on():
                     return
-        self.busy_since = now
+        self.worked, self.busy_since = process_time(), now
         if self.is_unwatched:
             self.is_unwatched = False
             self.call()
@@ -52,20 +58,34 @@ class Lead:
         """Whether the thread that had this turn has it still, after its request."""
         with self.lock:
             if turn == self.turn:
+                self.weigh(monotonic())
                 self.busy_since = 0.0
                 return True
             self.idle += 1
             return False
 
+    def weigh(self, now: float) -> None:
+        """Learn from the leader's request, so far, whether requests mostly wait."""
+        if now < self.slow_until:
+            return
+        worked = process_time() - self.worked
+        waited = now - self.busy_since - worked
+        self.waited = max(0.0, self.waited + waited - FAIR_WAIT * worked)
+        if self.waited > SLOW_WAIT_SECONDS:
+            self.slow_until = now + SLOW_SECONDS
+            # Then less will tell that they still are.
+            self.waited = SLOW_WAIT_SECONDS / 2
+
     def relieve(self) -> bool:
         """Let another thread lead if the leader is held up; whether one does now."""
         with self.lock:
             now = monotonic()
-            is_late = self.busy_since and now - self.busy_since > RELIEF_SECONDS
-            if is_late and self.pass_on():
-                self.slow_until = now + SLOW_SECONDS
-                return True
-            return False
+            is_slow = now < self.slow_until
+            most = SHORT_RELIEF_SECONDS if is_slow else RELIEF_SECONDS
+            if not self.busy_since or now - self.busy_since < most:
+                return False
+            self.weigh(now)
+            return self.pass_on()
 
     def pass_on(self) -> bool:
         """Let a free thread lead, if there is one; else others wait. Needs the lock."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from taskapi.server import lead as lead_module
 from taskapi.server import loop
 from taskapi.server.connection import Connection
 from taskapi.server.lead import Lead
@@ -163,6 +164,88 @@ def test_lead_is_passed_on_first_when_requests_are_slow() -> None:
     lead.begin(is_awaited=True)
     assert lead.turn == 3  # nobody is free
     assert lead.busy_since
+
+
+class Clocks:
+    """Of the wall, and of the processor: milliseconds."""
+
+    wall = work = 1000.0
+
+    def run(self, lead: Lead, waits: float, works: float) -> None:
+        """One request that nobody else's overlaps."""
+        lead.begin(is_awaited=True)
+        turn = lead.turn
+        self.wall += waits + works
+        self.work += works
+        assert lead.end(turn)
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    clocks = Clocks()
+    monkeypatch.setattr(lead_module, "monotonic", lambda: clocks.wall / 1000)
+    monkeypatch.setattr(lead_module, "process_time", lambda: clocks.work / 1000)
+    return clocks
+
+
+@pytest.fixture
+def lead() -> Lead:
+    lead = Lead(lambda turn: None, lambda: None, threads=3)
+    lead.pass_on()
+    return lead
+
+
+def test_requests_that_mostly_wait_are_slow(lead: Lead, clocks: Clocks) -> None:
+    for _ in range(4):
+        assert lead.turn == 1
+        clocks.run(lead, waits=4.2, works=1)  # of 10 ms, 4.2 - 1.5 are full
+    lead.begin(is_awaited=True)
+    assert lead.turn == 2
+
+    clocks.wall += 101
+    for _ in range(2):  # still so: that is found out sooner
+        clocks.run(lead, waits=4.2, works=1)
+    lead.begin(is_awaited=True)
+    assert lead.turn == 3
+
+
+def test_requests_that_mostly_work_are_not_slow(lead: Lead, clocks: Clocks) -> None:
+    """Threads would only take turns with the interpreter."""
+    for _ in range(500):
+        clocks.run(lead, waits=1.4, works=1)
+    clocks.run(lead, waits=9, works=1)
+    clocks.run(lead, waits=0, works=50)
+
+    lead.begin(is_awaited=True)
+    assert lead.turn == 1
+
+
+def test_relief_comes_sooner_while_requests_are_slow(
+    lead: Lead, clocks: Clocks
+) -> None:
+    lead.begin(is_awaited=False)
+    clocks.wall += 4
+    assert not lead.relieve()
+    clocks.wall += 8
+    assert lead.relieve()  # that alone made them slow
+
+    lead.begin(is_awaited=False)
+    clocks.wall += 0.9
+    assert not lead.relieve()
+    clocks.wall += 0.2
+    assert lead.relieve()
+
+
+def test_relieved_request_that_worked_does_not_make_them_slow(
+    lead: Lead, clocks: Clocks
+) -> None:
+    lead.begin(is_awaited=True)
+    clocks.wall += 20
+    clocks.work += 20
+    assert lead.relieve()
+
+    lead.begin(is_awaited=True)
+    assert lead.turn == 2
 
 
 def test_leader_goes_on_where_the_one_before_stopped(serve: Serve, gate: Gate) -> None:
