@@ -86,7 +86,7 @@ def become(*arguments: str) -> NoReturn:
 
 
 # What comes later on the line wins: `-n 0` turns it off.
-PARALLEL = ("-n", "2", "--dist", "loadgroup")
+PARALLEL = ("-n", "2")
 MODULES = {"test": ["pytest", *PARALLEL], "bench": ["benchmarks"]}
 
 

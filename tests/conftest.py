@@ -1,10 +1,11 @@
 import shutil
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
+from xdist.scheduler import LoadScopeScheduling
 
 from accounts import limits
 from accounts.models import User
@@ -12,6 +13,17 @@ from taskapi import health
 from taskapi.breaker import breaker
 from tasks.models import Task
 from tests.factories import api_of, make_task, make_user
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Live tests one after the other: each wants both cores, and they share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "live" if nodeid.startswith("tests/live/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)

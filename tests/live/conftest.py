@@ -24,13 +24,8 @@ from tests.live.wire import EXCHANGES
 
 MEASURED: list[str] = []
 Sql = Callable[..., list[Any]]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One after the other: each wants both cores, and they share a server.
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("live"))
+# They share the databases of one Redis.
+LIVE = 0x6C697665
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +69,8 @@ def database() -> Iterator[str]:
     name = f"taskapi_live_{os.getpid()}"
     url = urlsplit(base)._replace(path=f"/{name}").geturl()
     with closing(psycopg.connect(base, autocommit=True)) as connection:
+        [alone] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LIVE])
+        assert alone == (True,), "live tests are run elsewhere at the same time"
         connection.execute(f"CREATE DATABASE {name}")
         try:
             command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]

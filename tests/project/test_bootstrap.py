@@ -197,7 +197,7 @@ def test_change_that_is_undone_is_installed_again(ready: Checkout) -> None:
 
     ready.taskapi("test", TASKAPI_TEST_DB="sqlite")
 
-    assert ready.calls() == ["requirements-test.txt", "loadgroup"]
+    assert ready.calls() == ["requirements-test.txt", "2"]
 
 
 def test_failed_install_is_tried_again(ready: Checkout) -> None:
@@ -224,7 +224,7 @@ def test_serve_after_test_installs_nothing(ready: Checkout) -> None:
 def test_no_servers_are_fetched_where_urls_are_given(ready: Checkout) -> None:
     ready.taskapi("test", DATABASE_URL="postgres:///x", REDIS_URL="redis:///")
 
-    assert ready.calls() == ["requirements-test.txt", "loadgroup"]
+    assert ready.calls() == ["requirements-test.txt", "2"]
 
 
 def test_bench_installs_what_the_tests_need(ready: Checkout) -> None:
@@ -241,7 +241,7 @@ def test_test_is_run_where_the_servers_cannot_be_fetched(ready: Checkout) -> Non
     status, errors = ready.taskapi("test", PIP_EXITS="1")
 
     assert status == 0
-    assert ready.calls() == ["requirements-services.txt", "loadgroup"]
+    assert ready.calls() == ["requirements-services.txt", "2"]
     assert "taskapi: no PostgreSQL and Valkey for the tests: pip could not" in errors
 
 

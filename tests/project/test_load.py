@@ -157,7 +157,8 @@ def test_benchmark_measures_every_operation_without_an_error(tmp_path: Path) -> 
     for name, servers in figures.items():
         found = servers["taskapi"]
         assert (found["errors"], found["rate"] > 0) == (0, True), f"{name}: {found}"
-    assert figures["list_fresh"]["taskapi"]["sql"] == 1
+    # A thread's first request opens a connection, too.
+    assert round(figures["list_fresh"]["taskapi"]["sql"], 1) == 1
 
 
 @pytest.mark.skipif(not processes.PROC.is_dir(), reason="there is no /proc")
