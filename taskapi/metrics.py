@@ -5,6 +5,7 @@ and nothing about a person.
 """
 
 import os
+from functools import cache
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -55,8 +56,14 @@ def count(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
     match = request.resolver_match
     route = match.route if match else "unmatched"
     method = request.method if request.method in METHODS else "other"
-    REQUESTS.labels(route, method, response.status_code).inc()
-    SECONDS.labels(route).observe(seconds)
+    requests, times = labelled(route, method, response.status_code)
+    requests.inc()
+    times.observe(seconds)
+
+
+@cache  # as many as the metrics have children
+def labelled(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(route, method, status), SECONDS.labels(route)
 
 
 @csrf_exempt

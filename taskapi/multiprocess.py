@@ -8,31 +8,40 @@ on counting where the one who sat there before left off.
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import values
 from prometheus_client.multiprocess import mark_process_dead
 
 master: int | None = None
-seat = 0
+seat = 0  # of the process to come
+place: int | str = "master"
 
 
 def prepare() -> None:
     """In the master, before there is any metric; once, whoever asks again."""
-    global master
+    global master, place
     if master == os.getpid():
         return
-    master = os.getpid()
+    master, place = os.getpid(), "master"
     # Never one that the environment names: another server may be using it.
     folder = tempfile.mkdtemp(prefix="taskapi-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-    values.ValueClass = values.MultiProcessValue(place)  # type: ignore[no-untyped-call]
+    # Asked with whatever is counted, so it is not a function of Python.
+    told = partial(getattr, sys.modules[__name__], "place")
+    values.ValueClass = values.MultiProcessValue(told)  # type: ignore[no-untyped-call]
     atexit.register(remove, folder, master)
 
 
-def place() -> int | str:
-    return "master" if os.getpid() == master else seat
+def sit_down() -> None:
+    global place
+    place = seat
+
+
+os.register_at_fork(after_in_child=sit_down)
 
 
 def remove(folder: str, owner: int) -> None:

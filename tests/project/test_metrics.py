@@ -314,9 +314,12 @@ def test_worker_takes_the_first_free_seat(
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     monkeypatch.setattr(multiprocess, "seat", 9)
+    monkeypatch.setattr(multiprocess, "place", "master")
 
     assert multiprocess.take_seat(iter(taken)) == seat
-    assert multiprocess.place() == seat
+    assert multiprocess.place == "master"
+    multiprocess.sit_down()
+    assert multiprocess.place == seat
 
 
 def test_seat_is_left_with_what_was_counted_there(
