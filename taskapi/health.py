@@ -1,16 +1,16 @@
 """Is it alive, is it ready: for load balancers and people, without a token."""
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from functools import wraps
-from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from taskapi import drain
@@ -18,9 +18,10 @@ from taskapi.errors import RETRY_AFTER_SECONDS, plain_response
 
 View = Callable[[HttpRequest], HttpResponse]
 
+JSON = "application/json"
 PROBE_SECONDS = 1.0
 MOST_SECONDS_OLD = 1.0
-recent: tuple[float, tuple[dict[str, Any], bool]] | None = None
+recent: tuple[float, tuple[bytes, bool]] | None = None
 prober = ThreadPoolExecutor(2, thread_name_prefix="probe")
 
 
@@ -52,11 +53,18 @@ def cache_state() -> str:
     return "ok" if cache.get("health") else "down"
 
 
-def state() -> tuple[dict[str, Any], bool]:
+def state() -> tuple[bytes, bool]:
     database = database_state()
     is_up = database == "ok"
     status = "ok" if is_up else "down"
-    return {"status": status, "database": database, "cache": cache_state()}, is_up
+    return report(status, database=database, cache=cache_state()), is_up
+
+
+def report(status: str, **parts: str) -> bytes:
+    return json.dumps({"status": status} | parts).encode()
+
+
+ALIVE, DRAINING = report("ok"), report("draining")
 
 
 def only_read(view: View) -> View:
@@ -74,7 +82,7 @@ def only_read(view: View) -> View:
     return guarded
 
 
-def recent_state() -> tuple[dict[str, Any], bool]:
+def recent_state() -> tuple[bytes, bool]:
     """The state as it was a second ago at most: whoever asks in a loop, or a thousand
     times at once, does not load what is asked about.
     """
@@ -90,20 +98,21 @@ def health(request: HttpRequest) -> HttpResponse:
     return answer(*recent_state())
 
 
-def answer(report: dict[str, Any], is_up: bool) -> HttpResponse:
-    response = JsonResponse(report, status=200 if is_up else 503)
-    if not is_up:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+def answer(body: bytes, is_up: bool) -> HttpResponse:
+    if is_up:
+        return HttpResponse(body, JSON)
+    response = HttpResponse(body, JSON, 503)
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
 @only_read
 def livez(request: HttpRequest) -> HttpResponse:
-    return JsonResponse({"status": "ok"})
+    return answer(ALIVE, True)
 
 
 @only_read
 def readyz(request: HttpRequest) -> HttpResponse:
     if drain.is_draining():
-        return answer({"status": "draining"}, False)
+        return answer(DRAINING, False)
     return answer(*state())
