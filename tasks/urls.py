@@ -13,14 +13,15 @@ ONE: Any = {
     "delete": "destroy",
 }
 
+# First what is asked for most, and differs from call to call.
 urlpatterns = [
+    path("tasks/<uuid:id>", TaskViewSet.as_view(ONE)),
     path("tasks", TaskViewSet.as_view(LIST)),
     path("tasks/batch", TaskViewSet.as_view({"post": "batch"})),
     path("tasks/export", ExportViewSet.as_view({"get": "export"})),
     path("tasks/stats", TaskViewSet.as_view({"get": "stats"})),
     path("tasks/trash", TrashViewSet.as_view({"get": "list"})),
     path("tasks/trash/<uuid:id>", TrashViewSet.as_view({"delete": "destroy"})),
-    path("tasks/<uuid:id>", TaskViewSet.as_view(ONE)),
     path("tasks/<uuid:id>/restore", TaskViewSet.as_view({"post": "restore"})),
     path("tasks/<uuid:id>/history", HistoryViewSet.as_view({"get": "history"})),
 ]
