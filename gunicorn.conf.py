@@ -49,7 +49,7 @@ logconfig_dict = {
     "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
     "handlers": {
         "stdout": {
-            "class": "logging.StreamHandler",
+            "class": "taskapi.logs.LineHandler",
             "stream": "ext://sys.stdout",
             "formatter": "json",
         }

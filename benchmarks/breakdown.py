@@ -32,7 +32,7 @@ from rest_framework.renderers import JSONRenderer  # noqa: E402
 from accounts import limits  # noqa: E402
 from accounts.authentication import read_session  # noqa: E402
 from accounts.tokens import AccessToken, backend  # noqa: E402
-from taskapi import metrics, middleware  # noqa: E402
+from taskapi import handler, metrics, middleware  # noqa: E402
 from taskapi.wsgi import application  # noqa: E402
 from tasks.models import Task  # noqa: E402
 from tasks.reading import OneTask  # noqa: E402
@@ -89,10 +89,10 @@ def parts() -> dict[str, Callable[[], Any]]:
     one, page = tasks[0], [represent(task) for task in tasks]
     path = f"/api/tasks/{one.pk}"
     created = json.dumps({"title": "Bench task", "priority": "HIGH"}).encode()
-    request = middleware.Utf8Request(ask("GET", path, token))
+    request = handler.Request(ask("GET", path, token))
     request.resolver_match = None
     bare = WSGIHandler()
-    bare.request_class = middleware.Utf8Request
+    bare.request_class = handler.Request
     bare._middleware_chain = bare._get_response
 
     def along() -> Any:

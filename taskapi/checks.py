@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks.security.base import W004
 
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
 MAIL_BACKENDS = {
@@ -46,6 +47,12 @@ def blacklist_is_installed(**options: Any) -> list[CheckMessage]:
     return [
         Error(message, hint=f"Add {BLACKLIST!r} to INSTALLED_APPS.", id="taskapi.E001")
     ]
+
+
+@register(Tags.security, deploy=True)
+def browsers_are_told_to_use_https(**options: Any) -> list[CheckMessage]:
+    # Django would say so itself, if its middleware, not a subclass, were in use.
+    return [] if settings.SECURE_HSTS_SECONDS else [W004]
 
 
 @register(Tags.security, deploy=True)

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import time
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -20,11 +22,26 @@ encode = json.JSONEncoder(default=str).encode
 logging._srcfile = None
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
-STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
-    "message",
-    "asctime",
-    "request",
-}
+BLANK = logging.makeLogRecord({"levelno": logging.INFO, "levelname": "INFO"}).__dict__
+# Not told: what other formatters leave behind, and what Django's records carry.
+UNTOLD = {"message", "asctime", "request"}
+
+
+def info(logger: logging.Logger, message: str, /, **fields: Any) -> None:
+    """As `logger.info` with `extra`, at a third of the cost: for what comes often."""
+    if logger.isEnabledFor(logging.INFO):
+        now = time.time()
+        common = {"created": now, "msecs": now % 1 * 1000}
+        record = logging.LogRecord.__new__(logging.LogRecord)
+        record.__dict__.update(BLANK, name=logger.name, msg=message, **common, **fields)
+        logger.handle(record)
+
+
+class LineHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Whoever calls `flush` has the lock already; to take it again costs time."""
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 class JsonFormatter(logging.Formatter):
@@ -41,7 +58,9 @@ class JsonFormatter(logging.Formatter):
             line["requestId"] = current
         if current := trace_id():
             line["traceId"] = current
-        line |= {k: v for k, v in record.__dict__.items() if k not in STANDARD}
+        # A record's own attributes come first in it.
+        extra = islice(record.__dict__.items(), len(BLANK), None)
+        line |= {k: v for k, v in extra if k not in UNTOLD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return encode(line)

@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from corsheaders.middleware import CorsMiddleware
@@ -12,13 +13,14 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.handlers.wsgi import WSGIRequest
+from django.core.handlers.exception import convert_exception_to_response
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
-from django.middleware.common import CommonMiddleware
+from django.http.request import split_domain_port, validate_host
 from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.utils.cache import patch_vary_headers
-from django.utils.http import parse_header_parameters
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.addresses import client_address
 from taskapi import logs, metrics
@@ -51,37 +53,29 @@ PAGE_PATHS = ("/admin", "/api/docs")
 PROBE_PATHS = ("/livez", "/readyz", "/metrics")
 
 
-class Utf8Request(WSGIRequest):
-    """A request whose Content-Type has no say in how its query string is decoded.
-
-    Django would use whatever codec it names, and fail with some in the request's
-    constructor, where no middleware can answer; `refusal` answers instead.
-    """
-
-    def _set_content_type_params(self, meta: Any) -> None:
-        try:
-            header = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        except ValueError:
-            header = "", {"charset": "unknown"}
-        self.content_type, self.content_params = header
-
-
-class RequestMiddleware:
+class RequestMiddleware(SecurityMiddleware):
     """Around all that refuses, so that no answer escapes it: not a 404, not a 500."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        self.get_response = get_response
+        super().__init__(get_response)
+        # For requests that name an origin; others have nothing to be told.
+        cors: Any = CorsMiddleware(get_response)
+        self.with_origin = convert_exception_to_response(cors)
 
-    def __call__(self, request: Any) -> HttpResponse:
+    def __call__(self, request: Any) -> Any:
         started = time.perf_counter()
-        sent = request.META.get("HTTP_X_REQUEST_ID", "")
+        meta = request.META
+        sent = meta.get("HTTP_X_REQUEST_ID", "")
         request_id = sent if WELL_FORMED.fullmatch(sent) else os.urandom(16).hex()
-        request.META["HTTP_X_REQUEST_ID"] = request_id
+        meta["HTTP_X_REQUEST_ID"] = request_id
         token = logs.request_id.set(request_id)
         metrics.IN_FLIGHT.inc()
         try:
-            response = self.get_response(request)
+            chain = self.with_origin if "HTTP_ORIGIN" in meta else self.get_response
+            response: Any = chain(request)
             add_headers(request, response)
+            if self.sts_seconds and request.is_secure():
+                self.process_response(request, response)
             seconds = time.perf_counter() - started
             metrics.count(request, response, seconds)
             log(request, response, seconds)
@@ -90,71 +84,68 @@ class RequestMiddleware:
             logs.request_id.reset(token)
         return response
 
-    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
-        # Here, not before the other middleware: a refusal gets their headers too.
-        return refusal(request)
 
-
-class HostMiddleware(CommonMiddleware):
-    """Django's, which refuses a Host that is not allowed; but not a probe's.
-
-    A load balancer names the address it asks, and no URL is made of it. What the server
-    refused, such as a request that is not HTTP, is answered here, too.
-    """
-
-    def process_request(self, request: HttpRequest) -> Any:
-        if refused := request.META.get("taskapi.refusal"):
-            return plain_response(*refused)
-        if request.path in PROBE_PATHS:
-            return None
-        return super().process_request(request)
-
-
-class OriginMiddleware(CorsMiddleware):
-    """CORS for requests that name an origin; others have nothing to be told."""
-
-    def __call__(self, request: HttpRequest) -> Any:
-        if "HTTP_ORIGIN" in request.META:
-            return super().__call__(request)
-        return self.get_response(request)
-
-
-class AdminMiddleware(  # type: ignore[misc]
+class GateMiddleware(  # type: ignore[misc]
     SessionMiddleware, CsrfViewMiddleware, AuthenticationMiddleware, MessageMiddleware
 ):
-    """What only the admin needs, one inside the other: the API knows no cookies.
+    """Who does not get to a view, and what only the admin and static files need.
 
-    Their subclass, because Django's checks look for one of each.
+    The admin's are one inside the other; the API knows no cookies. A subclass of them,
+    because Django's checks look for one of each.
     """
 
     def __init__(self, get_response: Any) -> None:
         super().__init__(get_response)
         messages = MessageMiddleware(get_response)
         self.csrf = CsrfViewMiddleware(AuthenticationMiddleware(messages))
-        self.chain: Any = SessionMiddleware(self.csrf)
+        self.admin: Any = SessionMiddleware(self.csrf)
+        self.static = WhiteNoiseMiddleware(get_response)
 
-    def __call__(self, request: HttpRequest) -> Any:
-        if not request.path.startswith("/admin"):
+    def __call__(self, request: Any) -> Any:
+        if refused := request.META.get("taskapi.refusal"):
+            return plain_response(*refused)  # by the server, such as what is not HTTP
+        path = request.path
+        # A load balancer names the address it asks, and no URL is made of it.
+        if path not in PROBE_PATHS and not is_known(request.META.get("HTTP_HOST", "")):
+            request.get_host()  # raises, unless there is none and none is needed
+        if path.startswith("/api/"):
             return self.get_response(request)
+        if path.startswith(self.static.static_prefix):
+            return self.static(request)
+        if path.startswith("/admin"):
+            return self.administer(request)
+        return self.get_response(request)
+
+    def administer(self, request: HttpRequest) -> Any:
         # Planned each time: a plan for what many rows match, kept and used for what few
         # match, takes seconds.
         database: Any = connections["default"]
         database.is_preparing = False
         try:
-            return self.chain(request)
+            return self.admin(request)
         finally:
             database.is_preparing = True
 
     def process_view(self, request: HttpRequest, *view: Any) -> Any:
+        # Here, so that what is refused is counted under its route.
+        if refused := refusal(request):
+            return refused
         if request.path.startswith("/admin"):
             return self.csrf.process_view(request, *view)
         return None
 
 
+@lru_cache(256)
+def is_known(host: str) -> bool:
+    """Whether `get_host` would take it, which asks for many settings each time."""
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+
+
 def refusal(request: HttpRequest) -> HttpResponse | None:
     """Refuse what Django would read wrongly or not at all."""
     charset = (request.content_params or {}).get("charset", "utf-8")
-    if charset.lower().strip("\"'") not in {"utf-8", "utf8"}:
+    if charset != "utf-8" and charset.lower().strip("\"'") not in {"utf-8", "utf8"}:
         # Django would decode the query string with it too, whatever codec it names.
         request.encoding = "utf-8"
         return plain_response(415, "Send UTF-8; no other charset is read.")
@@ -163,36 +154,41 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
-def add_headers(request: Any, response: HttpResponse) -> None:
+def add_headers(request: Any, response: Any) -> None:
     if request.path.startswith(PAGE_PATHS):
         response.setdefault("Content-Security-Policy", PAGES)
     # As `setdefault` one by one, at a fifth of the cost.
-    response.headers._store = DEFAULTS | response.headers._store
-    response["X-Request-Id"] = logs.request_id.get()
+    store = response.headers._store = DEFAULTS | response.headers._store
+    store["x-request-id"] = "X-Request-Id", logs.request_id.get()
     if usages := getattr(request, "rate_limits", None):
-        response["RateLimit-Policy"] = ", ".join(
-            f'"{u.name}";q={u.limit.requests};w={u.limit.seconds}' for u in usages
+        store["ratelimit-policy"] = (
+            "RateLimit-Policy",
+            ", ".join(
+                [f'"{u.name}";q={u.limit.requests};w={u.limit.seconds}' for u in usages]
+            ),
         )
-        response["RateLimit"] = ", ".join(
-            f'"{u.name}";r={u.remaining};t={u.reset}' for u in usages
+        store["ratelimit"] = (
+            "RateLimit",
+            ", ".join([f'"{u.name}";r={u.remaining};t={u.reset}' for u in usages]),
         )
     if response.status_code == 304:
         del response["Content-Type"], response["Content-Length"]
-    if response["Vary"] != DEFAULTS["vary"][1]:
+    elif not response.streaming and "content-length" not in store:
+        store["content-length"] = "Content-Length", str(len(response.content))
+    if store["vary"] is not DEFAULTS["vary"]:
         patch_vary_headers(response, ["Authorization", "Origin"])
 
 
 def log(request: Any, response: HttpResponse, seconds: float) -> None:
     match = request.resolver_match
-    access.info(
+    logs.info(
+        access,
         "request",
-        extra={
-            "method": request.method,
-            "path": request.path,
-            "route": match.route if match else None,
-            "status": response.status_code,
-            "durationMs": round(seconds * 1000, 2),
-            "userId": getattr(request, "user_id", None),
-            "address": client_address(request),
-        },
+        method=request.method,
+        path=request.path,
+        route=match.route if match else None,
+        status=response.status_code,
+        durationMs=round(seconds * 1000, 2),
+        userId=getattr(request, "user_id", None),
+        address=client_address(request),
     )

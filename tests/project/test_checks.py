@@ -155,6 +155,12 @@ def test_command_passes_without_reaching_any_server() -> None:
     assert (status, found) == (0, set()), output
 
 
+def test_command_says_that_https_is_off() -> None:
+    _, found, output = check(HTTPS="false")
+
+    assert found == {"security.W004", "security.W010"}, output
+
+
 def test_command_fails_and_names_everything_that_is_wrong() -> None:
     status, found, output = check(
         DATABASE_URL="sqlite:///nowhere.sqlite3",
