@@ -74,7 +74,7 @@ class RequestMiddleware(SecurityMiddleware):
             chain = self.with_origin if "HTTP_ORIGIN" in meta else self.get_response
             response: Any = chain(request)
             add_headers(request, response)
-            if self.sts_seconds and request.is_secure():
+            if self.sts_seconds:
                 self.process_response(request, response)
             seconds = time.perf_counter() - started
             metrics.count(request, response, seconds)

@@ -157,6 +157,15 @@ def test_receivers_of_the_signals_are_called() -> None:
     assert told == [("started", Handler), ("finished", Handler)]
 
 
+def test_request_is_closed_with_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which frees the files that a form brought."""
+    closed: list[str] = []
+    monkeypatch.setattr(Request, "close", lambda self: closed.append(self.path))
+    Served().get("/livez")
+
+    assert closed == ["/livez"]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_connection_that_a_fault_broke_is_closed_before_the_next_request() -> None:
     handler.disconnect_receivers()
