@@ -1,6 +1,7 @@
 """Django's WSGI handler without what no request of ours needs.
 
-Not used: script names, views in transactions of their own, asynchronous middleware, and
+Not served: script names, transactions around views (ATOMIC_REQUESTS), asynchronous
+views and middleware, middleware's process_exception and process_template_response, and
 URLconfs that differ by request.
 """
 
@@ -10,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import close_caches
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import (
     LimitedStream,
@@ -74,6 +76,14 @@ class Request(WSGIRequest):
 class Handler(WSGIHandler):
     request_class = Request
     _middleware_chain: Any
+    _view_middleware: Any
+    _exception_middleware: Any
+    _template_response_middleware: Any
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async)
+        if self._exception_middleware or self._template_response_middleware:
+            raise ImproperlyConfigured("Only process_view is called of middleware.")
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
         close_old_connections()
@@ -100,14 +110,17 @@ class Handler(WSGIHandler):
             )
         return response
 
-    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+    def _get_response(self, request: HttpRequest) -> Any:
         path = request.path_info
         find = route if len(path) <= LONGEST_KEPT else route.__wrapped__
         request.resolver_match = match = find(path)
-        return match
-
-    def make_view_atomic(self, view: Any) -> Any:
-        return view
+        view, args, kwargs = match.func, match.args, match.kwargs
+        for process_view in self._view_middleware:
+            if response := process_view(request, view, args, kwargs):
+                return response
+        response = view(request, *args, **kwargs)
+        # Those of templates and of DRF.
+        return response.render() if hasattr(response, "render") else response
 
 
 def disconnect_receivers() -> None:

@@ -59,8 +59,10 @@ class JsonFormatter(logging.Formatter):
         if current := trace_id():
             line["traceId"] = current
         # A record's own attributes come first in it.
-        extra = islice(record.__dict__.items(), len(BLANK), None)
-        line |= {k: v for k, v in extra if k not in UNTOLD}
+        extra = dict(islice(record.__dict__.items(), len(BLANK), None))
+        for name in UNTOLD & extra.keys():
+            del extra[name]
+        line |= extra
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return encode(line)

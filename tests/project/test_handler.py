@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.conf import LazySettings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
 from django.db import connection
@@ -135,6 +137,24 @@ def test_each_path_has_its_own_arguments(name: str) -> None:
 
 def uuid(digits: str) -> str:
     return re.sub(r"(.{8})(.{4})(.{4})(.{4})(.{12})", r"\1-\2-\3-\4-\5", digits)
+
+
+class Caught:
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        return self.get_response(request)
+
+    def process_exception(self, request: Any, exception: Exception) -> None:
+        raise NotImplementedError
+
+
+def test_middleware_that_would_not_be_called_is_refused(settings: LazySettings) -> None:
+    settings.MIDDLEWARE = [f"{__name__}.Caught"]
+
+    with pytest.raises(ImproperlyConfigured, match="process_view"):
+        Handler()
 
 
 def test_receivers_of_the_signals_are_called() -> None:

@@ -130,6 +130,12 @@ def test_every_answer_has_the_security_headers(ask: Ask) -> None:
     assert "Authorization" in response["Vary"]
 
 
+def test_every_answer_tells_its_length(ask: Ask) -> None:
+    response = ask()
+
+    assert response["Content-Length"] == str(len(response.content))
+
+
 def test_every_answer_over_https_has_hsts(ask: Ask, settings: LazySettings) -> None:
     settings.SECURE_HSTS_SECONDS = 365 * 24 * 3600
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
