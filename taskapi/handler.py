@@ -2,7 +2,7 @@
 
 Not served: script names, transactions around views (ATOMIC_REQUESTS), asynchronous
 views and middleware, middleware's process_exception and process_template_response, and
-URLconfs that differ by request.
+URLconfs that differ by request; nor a second database.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from django.core.handlers.wsgi import (
     get_path_info,
 )
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, reset_queries
+from django.db import close_old_connections, connections, reset_queries
 from django.http import HttpRequest
 from django.urls import ResolverMatch, get_resolver
 from django.utils.http import parse_header_parameters
@@ -84,9 +84,11 @@ class Handler(WSGIHandler):
         super().load_middleware(is_async)
         if self._exception_middleware or self._template_response_middleware:
             raise ImproperlyConfigured("Only process_view is called of middleware.")
+        if len(settings.DATABASES) > 1:
+            raise ImproperlyConfigured("Only the default connection is looked after.")
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Any:
-        close_old_connections()
+        connections["default"].close_if_unusable_or_obsolete()
         request_started.send(sender=Handler, environ=environ)
         response: Any = self.get_response(self.request_class(environ))
         response._handler_class = Handler
@@ -126,8 +128,8 @@ class Handler(WSGIHandler):
 def disconnect_receivers() -> None:
     """Take Django's own receivers from the signals of a request.
 
-    `Handler` looks after the connections itself, once, before each request: so one that
-    a fault has broken is closed before it is used again, whether or not the server came
+    `Handler` looks after the connection itself, once, before each request: one that a
+    fault has broken is closed before it is used again, whether or not the server came
     to say that the request is finished.
     """
     for signal in (request_started, request_finished):

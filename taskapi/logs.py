@@ -60,8 +60,8 @@ class JsonFormatter(logging.Formatter):
             line["traceId"] = current
         # A record's own attributes come first in it.
         extra = dict(islice(record.__dict__.items(), len(BLANK), None))
-        for name in UNTOLD & extra.keys():
-            del extra[name]
+        if not UNTOLD.isdisjoint(extra):
+            extra = {k: v for k, v in extra.items() if k not in UNTOLD}
         line |= extra
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import LazySettings
+from django.conf import settings as project
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
@@ -154,6 +155,15 @@ def test_middleware_that_would_not_be_called_is_refused(settings: LazySettings) 
     settings.MIDDLEWARE = [f"{__name__}.Caught"]
 
     with pytest.raises(ImproperlyConfigured, match="process_view"):
+        Handler()
+
+
+def test_database_that_would_not_be_looked_after_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(project.DATABASES, "replica", project.DATABASES["default"])
+
+    with pytest.raises(ImproperlyConfigured, match="default"):
         Handler()
 
 

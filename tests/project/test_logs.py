@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.logs import JsonFormatter
+from taskapi.logs import JsonFormatter, LineHandler
 from tasks.models import Task
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone
@@ -112,6 +112,30 @@ def test_query_string_is_not_logged(
 
     assert access()["status"] == 200
     assert CANARY not in output.getvalue()
+
+
+def test_level_silences_requests(
+    lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "taskapi")
+    anyone().get("/livez")
+
+    assert lines() == []
+
+
+def test_line_is_written_at_once() -> None:
+    output = io.BytesIO()
+    handler = LineHandler(io.TextIOWrapper(output))
+    handler.handle(logging.makeLogRecord({"msg": "now"}))
+
+    assert output.getvalue() == b"now\n"
+
+
+def test_what_other_formatters_leave_on_a_record_is_not_told() -> None:
+    record = logging.makeLogRecord({"msg": "one", "message": "two", "own": 3})
+    line = json.loads(JsonFormatter().format(record))
+
+    assert (line["message"], line["own"]) == ("one", 3)
 
 
 def test_bad_host_is_one_line(lines: Lines) -> None:
