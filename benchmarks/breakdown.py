@@ -25,7 +25,10 @@ from taskapi import multiprocess  # noqa: E402
 
 multiprocess.prepare()
 
-from django.core.handlers.wsgi import WSGIHandler  # noqa: E402
+import django  # noqa: E402
+
+django.setup(set_prefix=False)
+
 from django.http import HttpResponse  # noqa: E402
 from rest_framework.renderers import JSONRenderer  # noqa: E402
 
@@ -61,7 +64,7 @@ def ask(method: str, path: str, token: str = "", body: bytes = b"") -> dict[str,
     }
 
 
-def call(*asked: Any, through: WSGIHandler = application) -> bytes:
+def call(*asked: Any, through: handler.Handler = application) -> bytes:
     response: Any = through(ask(*asked), lambda *answer: None)
     body = b"".join(response)
     response.close()
@@ -91,8 +94,7 @@ def parts() -> dict[str, Callable[[], Any]]:
     created = json.dumps({"title": "Bench task", "priority": "HIGH"}).encode()
     request = handler.Request(ask("GET", path, token))
     request.resolver_match = None
-    bare = WSGIHandler()
-    bare.request_class = handler.Request
+    bare = handler.Handler()
     bare._middleware_chain = bare._get_response
 
     def along() -> Any:
