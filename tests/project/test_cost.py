@@ -61,9 +61,9 @@ COSTS = {
 # instructions and has its own; a later one has those of the last.
 NAMES = ("health", "list_cached", "list_fresh", "detail", "create")
 CEILINGS = {
-    (3, 11): (3_100, 13_200, 36_700, 13_500, 27_200),
-    (3, 12): (2_900, 11_900, 33_300, 12_300, 24_600),
-    (3, 13): (2_900, 11_900, 32_900, 12_200, 24_800),
+    (3, 11): (2_800, 12_900, 36_300, 13_200, 26_900),
+    (3, 12): (2_500, 11_600, 32_900, 11_900, 24_200),
+    (3, 13): (2_500, 11_500, 32_500, 11_800, 24_400),
 }
 MOST = CEILINGS.get(sys.version_info[:2], CEILINGS[max(CEILINGS)])
 ADVICE = """
