@@ -197,7 +197,9 @@ def test_request_is_closed_with_its_answer(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_connection_that_a_fault_broke_is_closed_before_the_next_request() -> None:
+def test_connection_that_a_fault_broke_is_closed_before_the_next_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     handler.disconnect_receivers()
     served = Served()
     connection.ensure_connection()
@@ -205,8 +207,7 @@ def test_connection_that_a_fault_broke_is_closed_before_the_next_request() -> No
     assert connection.connection is not None
 
     connection.errors_occurred = True
-    if connection.vendor == "sqlite":
-        connection.connection.close()
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
     served.get("/livez")
     assert connection.connection is None
 
