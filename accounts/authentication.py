@@ -1,10 +1,10 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, connections
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -13,12 +13,49 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts import throttles
 from accounts.models import Session, User
-from accounts.reading import Prepared, Reading, along
+from accounts.reading import Along, Prepared, Reading, Statement
 from accounts.tokens import AccessToken
 
-SESSION = [field.attname for field in Session._meta.concrete_fields]
+# Stand for the values of a request in a statement made once.
+SOME_ID, OTHER_ID, SOME_ROLE = UUID(int=1), UUID(int=2), "role"
+SOME_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Caller:
+    """The user whose session lives, as far as every request needs to know it."""
+
+    pk: UUID
+    # As it was when the statement began that reads what the request asks for.
+    revision: int
+    is_authenticated = True
+
+
+class WholeUser(Reading):
+    """Everything about the caller, for the views that show or change it."""
+
+    def __init__(self, pk: UUID) -> None:
+        self.pk = pk
+
+    def along(self) -> tuple[Along, Mapping[str, Any]]:
+        return along_user(), {"whole": self.pk}
+
+    def user(self) -> User:
+        [row] = self.rows
+        return User.from_db("default", USER, user_query().row(row))
+
+
 USER = [field.attname for field in User._meta.concrete_fields]
-SOME_ID = UUID(int=1)
+
+
+@cache
+def user_query() -> Prepared:
+    return Prepared(User.objects.filter(pk=SOME_ID).values_list(*USER), whole=SOME_ID)
+
+
+@cache
+def along_user() -> Along:
+    return Along(user_query().fragment)
 
 
 class SessionTokenAuthentication(BaseAuthentication):
@@ -29,8 +66,8 @@ class SessionTokenAuthentication(BaseAuthentication):
     of Redis. What the view reads is read along (`accounts.reading`).
     """
 
-    def authenticate(self, request: Request) -> tuple[User, Session] | None:
-        header = request.META.get("HTTP_AUTHORIZATION", "")
+    def authenticate(self, request: Request) -> tuple[Caller, AccessToken] | None:
+        header = request._request.META.get("HTTP_AUTHORIZATION", "")
         scheme, _, raw = header.partition(" ")
         if scheme.lower() != "bearer":
             return None
@@ -38,22 +75,21 @@ class SessionTokenAuthentication(BaseAuthentication):
             token = AccessToken.read(raw.strip())
         except TokenError as error:
             raise InvalidToken from error
-        session = self.live_session(request, token)
-        session.touch(timezone.now())
+        caller = self.caller(request, token)
         # For the request's log line.
-        request._request.user_id = session.user_id  # type: ignore[attr-defined]
-        return session.user, session
+        request._request.user_id = token.user_key  # type: ignore[attr-defined]
+        return caller, token
 
-    def live_session(self, request: Request, token: AccessToken) -> Session:
+    def caller(self, request: Request, token: AccessToken) -> Caller:
         view: Any = request.parser_context["view"]
         reading = view.reading(token.user_id)
-        usage = throttles.count_caller(request, view, token.user_id, reading)
+        usage = throttles.count_caller(request, view, token.user_key, reading)
         wanted = None if usage and usage.is_over else reading
-        session = read_session(token.session_id, wanted)
-        if session is None or not is_good(session, token):
-            throttles.forgive(token.user_id, usage)
+        caller = read_session(token, wanted)
+        if caller is None:
+            throttles.forgive(token.user_key, usage)
             raise InvalidToken
-        return session
+        return caller
 
     def authenticate_header(self, request: Request) -> str:
         # RFC 6750 section 3: no error code for a request that sent no token.
@@ -63,51 +99,46 @@ class SessionTokenAuthentication(BaseAuthentication):
 
 @cache
 def session_query() -> Prepared:
-    users = [f"user__{name}" for name in USER]
-    sessions = Session.objects.filter(pk=SOME_ID).values_list(*SESSION, *users)
-    return Prepared(sessions, session=SOME_ID)
+    """The session of a token while it lives, and its user may act as the token says."""
+    good = Session.objects.live(SOME_TIME).filter(
+        pk=SOME_ID, user=OTHER_ID, user__is_active=True, user__role=SOME_ROLE
+    )
+    return Prepared(
+        good.values_list("last_used_at", "user__revision"),
+        session=SOME_ID,
+        user=OTHER_ID,
+        role=SOME_ROLE,
+        now=SOME_TIME,
+    )
 
 
-def read_session(session_id: UUID, reading: Reading | None) -> Session | None:
-    """The session with its user, and the rows of `reading`, in one statement."""
-    query = session_query()
-    fragment = query({"session": session_id})
-    sql, params = along(fragment, reading) if reading else fragment
-    with planned_anew(reading), connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        rows = cursor.fetchall()
+@lru_cache(maxsize=1024)
+def statement(along: Along | None) -> Statement:
+    return Statement(session_query().fragment, along)
+
+
+def read_session(token: AccessToken, reading: Reading | None) -> Caller | None:
+    """Whose token it is, if its session lives; and the rows of `reading`, in one
+    statement.
+    """
+    now = timezone.now()
+    along, values = reading.along() if reading else (None, {})
+    rows = statement(along).rows(
+        {
+            **values,
+            "session": token.session_id,
+            "user": token.user_id,
+            "role": token.payload["role"],
+            "now": now,
+        }
+    )
     if not rows:
         return None
-    width = len(SESSION) + len(USER)
+    last_used_at, revision = session_query().row(rows[0][:2])
     if reading:
-        reading.rows = [row[width:] for row in rows]
-    known = query.row(rows[0][:width])
-    session = Session.from_db("default", SESSION, known[: len(SESSION)])
-    session.user = User.from_db("default", USER, known[len(SESSION) :])
-    return session
-
-
-@contextmanager
-def planned_anew(reading: Reading | None) -> Iterator[None]:
-    """Have the statement planned for its values, not as it was for others' values."""
-    if reading is None or not reading.is_planned_anew:
-        yield
-        return
-    database: Any = connections["default"]
-    database.is_preparing = False
-    try:
-        yield
-    finally:
-        database.is_preparing = True
-
-
-def is_good(session: Session, token: AccessToken) -> bool:
-    standing = (session.user_id, session.user.role)
-    return (
-        session.is_live(timezone.now())
-        and session.user.is_active
-        and standing == (token.user_id, token["role"])
-    )
+        reading.rows = [row[2:] for row in rows]
+    Session.touch(token.session_id, last_used_at, now)
+    return Caller(token.user_id, revision)
 
 
 class NoAuthentication(BaseAuthentication):

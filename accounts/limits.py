@@ -5,15 +5,14 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from django.conf import settings
 from django.core.cache import cache
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
-from accounts.reading import Reading
+from accounts.reading import Reading, redis_client
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -57,8 +56,7 @@ class Limit:
         return cls(int(requests), int(number) * UNITS[unit])
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What one caller has used of one limit, this request included."""
 
     name: str
@@ -115,7 +113,7 @@ def hit(name: str, identity: str, reading: Reading | None = None) -> Usage:
     `reading.kept` is set to what its key holds.
     """
     limit: Limit = settings.RATE_LIMITS[name]
-    key = key_of(name, identity)
+    key = key_of(name, limit, identity)
     try:
         count, left = (hit_redis if settings.REDIS_URL else hit_local)(
             key, limit.seconds, reading
@@ -131,9 +129,7 @@ def hit(name: str, identity: str, reading: Reading | None = None) -> Usage:
 
 def hit_redis(key: str, seconds: int, reading: Reading | None) -> tuple[int, float]:
     keys = [key, reading.key] if reading and reading.key else [key]
-    count, left, *kept = get_redis_connection("default").eval(
-        HIT, len(keys), *keys, seconds * 1000
-    )
+    count, left, *kept = redis_client().run_script(HIT, keys, seconds * 1000)
     if reading and kept:
         reading.kept = kept[0]
     return count, left / 1000
@@ -147,23 +143,22 @@ def hit_local(key: str, seconds: int, reading: Reading | None) -> tuple[int, flo
 
 def take_back(name: str, identity: str) -> None:
     """Uncount a request that turned out not to be of `identity`."""
-    key = key_of(name, identity)
+    key = key_of(name, settings.RATE_LIMITS[name], identity)
     local.take_back(key)
     if settings.REDIS_URL:
         with suppress(RedisError):
-            get_redis_connection("default").eval(TAKE_BACK, 1, key)
+            redis_client().run_script(TAKE_BACK, [key])
 
 
 def forget(name: str, identity: str) -> None:
     """Start a window anew, for a proof that is stronger than a password."""
-    key = key_of(name, identity)
+    key = key_of(name, settings.RATE_LIMITS[name], identity)
     local.forget(key)
     if settings.REDIS_URL:
         with suppress(RedisError):
-            get_redis_connection("default").delete(key)
+            redis_client().delete(key)
 
 
-def key_of(name: str, identity: str) -> str:
+def key_of(name: str, limit: Limit, identity: str) -> str:
     # The numbers are in the key: a new limit starts new windows.
-    limit: Limit = settings.RATE_LIMITS[name]
     return f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"

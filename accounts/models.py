@@ -26,6 +26,7 @@ ascii_only = RegexValidator(
 
 # The ORM would take two statements to move a counter and to read it.
 ADVANCE = "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
+MINUTE = timedelta(minutes=1)
 WRITABLE = {"name", "email", "password", "role", "is_active"}
 
 
@@ -310,10 +311,11 @@ class Session(models.Model):
             update_fields=["generation", "last_used_at", "rotated_at", "idle_until"]
         )
 
-    def touch(self, now: datetime) -> None:
+    @classmethod
+    def touch(cls, pk: UUID, last_used_at: datetime, now: datetime) -> None:
         """Remember the minute of the last use; costs a write once a minute."""
-        minute = now.replace(second=0, microsecond=0)
-        if minute > self.last_used_at:
-            Session.objects.filter(pk=self.pk, last_used_at__lt=minute).update(
+        if now - last_used_at >= MINUTE:
+            minute = now.replace(second=0, microsecond=0)
+            cls.objects.filter(pk=pk, last_used_at__lt=minute).update(
                 last_used_at=minute
             )

@@ -5,15 +5,28 @@ lives. A view that says beforehand what it is going to read has it read by the s
 command and the same statement.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import QuerySet
+from django_redis import get_redis_connection
 
+# SQL, and its values: a slot stands for one that is told when it is sent.
 Fragment = tuple[str, list[Any]]
+PLACE = re.compile("%[%s]")
+
+
+@cache
+def redis_client() -> Any:
+    """The one of this process; to look it up costs as much as a command."""
+    return get_redis_connection("default")
 
 
 class Slot(str):
@@ -29,20 +42,16 @@ class Prepared:
     every other value in it. Making the SQL costs more than sending it.
     """
 
-    def __init__(self, queryset: QuerySet[Any, Any], **slots: Any) -> None:
+    def __init__(
+        self, queryset: QuerySet[Any, Any], literals: Collection[Any] = (), **slots: Any
+    ) -> None:
         compiler = queryset.query.get_compiler(connection=connection)
-        self.sql, values = compiler.as_sql()
+        sql, values = compiler.as_sql()
         places = {plain(value): Slot(name) for name, value in slots.items()}
-        self.values = [places.get(value, value) for value in values]
-        # Takes values as they are.
-        self.is_native = connection.features.has_native_uuid_field
+        filled = [places.get(value, value) for value in values]
+        self.fragment: Fragment = written_out(sql, filled, literals)
         columns = [column for column, _, _ in compiler.select]
         self.converters = compiler.get_converters(columns)
-
-    def __call__(self, values: Mapping[str, Any]) -> Fragment:
-        """The SQL and its parameters, for these values in the slots."""
-        filled = [values[v] if type(v) is Slot else v for v in self.values]
-        return self.sql, filled if self.is_native else [plain(v) for v in filled]
 
     def row(self, columns: Sequence[Any]) -> Sequence[Any]:
         """A row of the answer as the ORM would have it."""
@@ -55,6 +64,24 @@ class Prepared:
         return row
 
 
+def written_out(sql: str, values: Sequence[Any], literals: Collection[Any]) -> Fragment:
+    """The fragment with the values among `literals` in its text: names and numbers of
+    our own, for which the statement is then planned.
+    """
+    left, kept = iter(values), []
+
+    def write(place: re.Match[str]) -> str:
+        if place[0] == "%%":
+            return "%%"
+        value = next(left)
+        if type(value) is Slot or value not in literals:
+            kept.append(value)
+            return "%s"
+        return str(value) if isinstance(value, int) else f"'{value}'"
+
+    return PLACE.sub(write, sql), kept
+
+
 def plain(value: Any) -> Any:
     """A value as the database takes it."""
     if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
@@ -64,52 +91,77 @@ def plain(value: Any) -> Any:
     return value
 
 
+@dataclass(eq=False)
+class Along:
+    """What is read along with a session, made once for each way to ask for it."""
+
+    # A query of any number of rows.
+    rows: Fragment
+    # How these rows, called `x`, are sorted.
+    order: str = ""
+    # Names and queries of what both of the others may read from, read once.
+    tables: list[tuple[str, Fragment]] = field(default_factory=list)
+    # Subqueries of one value each; they come first in every row.
+    scalars: list[Fragment] = field(default_factory=list)
+    # Whether how best to read it depends on the values asked for.
+    is_planned_anew: bool = False
+
+
 class Reading:
     """What one request reads; subclasses say what, and find it in `rows`.
 
-    `key` names an entry of the cache, found in `kept` when `statement` is asked for,
-    and that is before the others are.
+    `key` names an entry of the cache, found in `kept` when `along` is asked for.
     """
 
     key: str | None = None
     kept: bytes | None = None
-    # Whether how best to read it depends on the values asked for.
-    is_planned_anew = False
     rows: Sequence[Sequence[Any]] = ()
 
-    def tables(self) -> list[tuple[str, Fragment]]:
-        """Names and queries of what both of the others may read from, read once."""
-        return []
-
-    def scalars(self) -> list[Fragment]:
-        """Subqueries of one value each; they come first in every row."""
-        return []
-
-    def statement(self) -> Fragment:
-        """A query of any number of rows."""
+    def along(self) -> tuple[Along, Mapping[str, Any]]:
+        """What to read, and the values for its slots."""
         raise NotImplementedError
 
-    def order(self) -> str:
-        """How the rows of the statement, called `x`, are sorted; or nothing."""
-        return ""
+
+class Statement:
+    """SQL that is sent with other values each time."""
+
+    def __init__(self, base: Fragment, along: Along | None) -> None:
+        self.sql, values = joined(base, along) if along else base
+        names = [v if type(v) is Slot else str(n) for n, v in enumerate(values)]
+        self.fixed = dict(zip(names, values, strict=True))
+        self.pick = itemgetter(*names)
+        self.is_prepared = not (along and along.is_planned_anew)
+
+    def rows(self, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """What the database answers; django.db.Error."""
+        params = self.pick({**self.fixed, **values})
+        database: Any = connections["default"]
+        if database.vendor == "postgresql":
+            found: Sequence[Any] = database.rows(self.sql, params, self.is_prepared)
+            return found
+        with database.cursor() as cursor:
+            cursor.execute(self.sql, [plain(value) for value in params])
+            rows: Sequence[Any] = cursor.fetchall()
+        return rows
 
 
-def along(base: Fragment, reading: Reading) -> Fragment:
+def joined(base: Fragment, along: Along) -> Fragment:
     """`base`, a query of one row, with what is read along in each of its rows.
 
     Without any there is still one row, of nulls.
     """
     head, _, tail = base[0].partition(" FROM ")
     tables, _, condition = tail.rpartition(" WHERE ")
-    rows, params = reading.statement()
-    scalars, named = reading.scalars(), reading.tables()
-    ahead = ", ".join(f'"{name}" AS MATERIALIZED ({sql})' for name, (sql, _) in named)
-    columns = "".join(f", ({sql})" for sql, _ in scalars)
+    rows, params = along.rows
+    ahead = ", ".join(
+        f'"{name}" AS MATERIALIZED ({sql})' for name, (sql, _) in along.tables
+    )
+    columns = "".join(f", ({sql})" for sql, _ in along.scalars)
     sql = (
         f"{ahead and f'WITH {ahead} '}{head}{columns}, x.*"
         f" FROM {tables} LEFT JOIN ({rows}) x ON 1 = 1"
-        f" WHERE {condition}{reading.order()}"
+        f" WHERE {condition}{along.order}"
     )
-    before = [value for _, (_, values) in named for value in values]
-    before += [value for _, values in scalars for value in values]
+    before = [value for _, (_, values) in along.tables for value in values]
+    before += [value for _, values in along.scalars for value in values]
     return sql, [*before, *params, *base[1]]

@@ -108,7 +108,7 @@ class PasswordChangeSerializer(NewPasswordSerializer):
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        return cast(User, self.context["request"].user)
+        return cast(User, self.context["view"].caller)
 
 
 class ForgotSerializer(StrictSerializer):
@@ -154,7 +154,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         read_only_fields = fields
 
     def get_current(self, session: Session) -> bool:
-        return bool(session == self.context["request"].auth)
+        return bool(session.pk == self.context["view"].session_id)
 
 
 class SessionListSerializer(serializers.Serializer[Any]):

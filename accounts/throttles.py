@@ -1,7 +1,6 @@
 """The limits as DRF throttles: who is counted, against which limit."""
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
@@ -72,7 +71,7 @@ class CallerThrottle(WindowThrottle):
 
 
 def count_caller(
-    request: Request, view: "APIView", user_id: UUID, reading: Reading | None
+    request: Request, view: "APIView", user: str, reading: Reading | None
 ) -> limits.Usage | None:
     """Count the request against its caller's limit, if the view's calls count so, and
     read the key of `reading` in the same round trip.
@@ -82,12 +81,12 @@ def count_caller(
     """
     if CallerThrottle not in view.throttle_classes:
         return None
-    return count(request._request, CallerThrottle.limit, str(user_id), reading)
+    return count(request._request, CallerThrottle.limit, user, reading)
 
 
-def forgive(user_id: UUID, usage: limits.Usage | None) -> None:
+def forgive(user: str, usage: limits.Usage | None) -> None:
     if usage:
-        limits.take_back(usage.name, str(user_id))
+        limits.take_back(usage.name, user)
 
 
 class AddressThrottle(WindowThrottle):

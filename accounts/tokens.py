@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 from uuid import UUID
 
 from django.conf import settings
+from rest_framework_simplejwt import tokens as simplejwt
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.tokens import Token
@@ -21,13 +22,9 @@ from accounts.models import Role, Session
 class KeyringBackend(TokenBackend):
     """Signs with the current key; verifies with it or, while keys are being
     rotated, with the previous one.
-
-    A token whose signature and claims were found good is known for a while: only its
-    time has to be looked at again, and `Token.verify` does.
     """
 
     def __init__(self, current: str, previous: str | None, leeway: timedelta) -> None:
-        self.known = lru_cache(maxsize=4096)(super().decode)
         self.previous = KeyringBackend(previous, None, leeway) if previous else None
         super().__init__(
             "HS256",
@@ -39,7 +36,7 @@ class KeyringBackend(TokenBackend):
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         try:
-            return dict(self.known(token, verify))
+            return super().decode(token, verify)
         except TokenBackendError:
             if self.previous is None:
                 raise
@@ -63,6 +60,7 @@ class SessionToken(Token):
         try:
             super().verify()
             self.user_id, self.session_id = UUID(self["sub"]), UUID(self["sid"])
+            self.user_key = str(self.user_id)
         # OverflowError: an `exp` that no calendar holds.
         except (
             AttributeError,
@@ -92,6 +90,15 @@ class AccessToken(SessionToken):
     token_type = "access"
     lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
 
+    @classmethod
+    def read(cls, raw: str | bytes) -> "AccessToken":
+        """The verified token, not to be changed; TokenError if it is not good."""
+        token = known(raw, backend("access"))
+        # All else about a token stays as it was found.
+        now = simplejwt.aware_utcnow()  # type: ignore[attr-defined]
+        token.check_exp(current_time=now)
+        return token
+
     def verify(self) -> None:
         super().verify()
         if self.get("role") not in Role.values:
@@ -100,6 +107,12 @@ class AccessToken(SessionToken):
     @classmethod
     def for_session(cls, session: Session) -> str:
         return cls.signed(session, {"role": session.user.role})
+
+
+@lru_cache(maxsize=4096)
+def known(raw: str | bytes, keys: KeyringBackend) -> AccessToken:
+    """A token that these keys have signed: to verify it costs more than to keep it."""
+    return AccessToken(cast(Any, raw))
 
 
 class RefreshToken(SessionToken):

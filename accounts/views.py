@@ -1,6 +1,7 @@
 """`/api/auth`: thin; what may be done is decided in models, sessions and passwords."""
 
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, cast
 from uuid import UUID
 
@@ -19,8 +20,9 @@ from rest_framework_simplejwt.exceptions import TokenError
 from accounts import audit, passwords, personal_data, sessions, throttles
 from accounts import serializers as s
 from accounts.addresses import client_address
-from accounts.authentication import NoAuthentication
+from accounts.authentication import NoAuthentication, WholeUser
 from accounts.models import EndReason, Session, User
+from accounts.reading import Reading
 from accounts.strict import StrictView
 from accounts.tokens import AccessToken, LogoutToken, RefreshToken
 
@@ -34,13 +36,24 @@ class EmailTaken(APIException):
 class AccountView(StrictView):
     """What the calls of `/api/auth` share."""
 
+    def reading(self, user_id: UUID) -> Reading:
+        self.read = WholeUser(user_id)
+        return self.read
+
     @property
+    def session_id(self) -> UUID:
+        return cast(AccessToken, self.request.auth).session_id
+
+    @cached_property
     def caller(self) -> User:
-        return cast(User, self.request.user)
+        return self.read.user()
 
     def record(self, event: str, **facts: Any) -> None:
         """An audit event of the signed-in caller."""
-        who = {"user_id": self.caller.pk, "session_id": self.request.auth.pk}
+        who = {
+            "user_id": self.request.user.pk,
+            "session_id": self.session_id,
+        }
         audit.record(event, self.request._request, **who, **facts)
 
     def prove_password(self, password: str) -> None:
@@ -49,7 +62,7 @@ class AccountView(StrictView):
             raise AuthenticationFailed("Invalid credentials")
 
     def input(self, serializer: type[BaseSerializer[Any]]) -> Any:
-        instance = serializer(data=self.request.data, context={"request": self.request})
+        instance = serializer(data=self.request.data, context={"view": self})
         instance.is_valid(raise_exception=True)
         return instance.validated_data
 
@@ -206,7 +219,7 @@ class SessionListView(AccountView):
     def get(self, request: Request) -> Response:
         """The caller's live sessions, the last used first."""
         live = self.caller.sessions.live(timezone.now()).order_by("-last_used_at", "id")
-        context = {"request": request}
+        context = {"view": self}
         return Response(
             {"items": s.SessionSerializer(live, many=True, context=context).data}
         )
@@ -278,7 +291,7 @@ class PasswordChangeView(PasswordView):
         self.prove_password(data["currentPassword"])
         try:
             sessions.replace_password(
-                self.caller, data["newPassword"], keep=request.auth.pk
+                self.caller, data["newPassword"], keep=self.session_id
             )
         except sessions.Refused as error:
             raise AuthenticationFailed("Invalid credentials") from error

@@ -1,11 +1,22 @@
 """A Redis client that asks a dead or mute server once, not once per request."""
 
+import hashlib
+import os
 import threading
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import cache
+from typing import Any, cast
 
 import redis
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from hiredis import pack_command
+from redis.exceptions import (
+    ConnectionError,
+    NoScriptError,
+    RedisError,
+    TimeoutError,
+)
 
 from taskapi.metrics import CACHE_ERRORS
 
@@ -38,39 +49,91 @@ class Breaker:
 breaker = Breaker()
 
 
+# Set where requests are traced: what is around a command of that name.
+span: Callable[[str], AbstractContextManager[Any]] | None = None
+
+
 class BreakerRedis(redis.Redis):
-    """`redis.Redis` behind the process's breaker; ConnectionError while it is open."""
+    """`redis.Redis` behind the process's breaker; ConnectionError while it is open.
+
+    The commands that come with nearly every request go over a connection that is the
+    thread's own: to take one from the pool and to watch it there costs more than the
+    command.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.own = threading.local()
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
+        return self.guarded(super().execute_command, *args, **options)
+
+    def guarded(self, execute: Callable[..., Any], *args: Any, **options: Any) -> Any:
         try:
-            return self.execute_unless_open(*args, **options)
+            if not breaker.allows():
+                raise ConnectionError("Redis did not answer a moment ago.")
+            answer = self.tripping(execute, *args, **options)
         except RedisError:
             CACHE_ERRORS.inc()
             raise
+        breaker.reset()
+        return answer
 
-    def execute_unless_open(self, *args: Any, **options: Any) -> Any:
-        if not breaker.allows():
-            raise ConnectionError("Redis did not answer a moment ago.")
+    def tripping(self, execute: Callable[..., Any], *args: Any, **options: Any) -> Any:
         try:
-            answer = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            return execute(*args, **options)
         except (ConnectionError, TimeoutError):
             breaker.trip()
             # Each idle connection would fail once more after the server's return.
             self.connection_pool.disconnect(inuse_connections=False)
             raise
-        breaker.reset()
-        return answer
+
+    def run_script(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
+        """What the script returns of these keys and arguments."""
+        asked = (len(keys), *keys, *arguments)
+        if span is None:
+            return self.guarded(self.evaluate, script, asked)
+        with span("EVALSHA"):
+            return self.guarded(self.evaluate, script, asked)
+
+    def evaluate(self, script: str, asked: Sequence[Any]) -> Any:
+        line = self.line()
+        line.send_packed_command(packed("EVALSHA", name_of(script), *asked))
+        try:
+            return line.read_response()
+        except NoScriptError:  # as it is after a restart of Redis
+            line.send_packed_command(packed("EVAL", script, *asked))
+            return line.read_response()
 
     def set_unanswered(self, key: str, value: bytes, seconds: int) -> None:
         """SET without waiting for Redis to say that it did."""
-        if not breaker.allows():
-            return
-        connection: Any = self.connection_pool.get_connection()
-        try:
-            connection.send_packed_command(
-                connection.pack_commands(
-                    [("CLIENT", "REPLY", "SKIP"), ("SET", key, value, "EX", seconds)]
-                )
-            )
-        finally:
-            self.connection_pool.release(connection)
+        if breaker.allows():
+            put = packed("SET", key, value, "EX", seconds)
+            self.line().send_packed_command(SKIP + put)
+
+    def line(self) -> Any:
+        """This thread's connection: nobody hung up, and nothing is left in it."""
+        line = getattr(self.own, "line", None)
+        if line is None or line.pid != os.getpid():
+            pool = self.connection_pool
+            line = self.own.line = pool.connection_class(**pool.connection_kwargs)
+        line.connect()
+        with suppress(ConnectionError):
+            if not line.can_read():
+                return line
+        line.disconnect()
+        line.connect()
+        return line
+
+
+def packed(*command: Any) -> list[bytes]:
+    return [pack_command(cast(Any, command))]
+
+
+SKIP = packed("CLIENT", "REPLY", "SKIP")
+
+
+@cache
+def name_of(script: str) -> str:
+    """What EVALSHA calls it."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -4,7 +4,10 @@ import hashlib
 import json
 import math
 import re
-from typing import Any, cast
+from collections.abc import Callable
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from django.core import signing
@@ -19,8 +22,6 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
-
-from accounts.models import User
 
 # Set once when the row is made, so a row cannot move while a walk goes by.
 UNMOVING = {"created_at", "deleted_at", "version"}
@@ -52,15 +53,15 @@ class KeysetPagination(BasePagination):
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
-        user = cast(User, request.user)
-        self.begin(request, user.pk, queryset.model, *order_of(queryset))
+        caller: Any = request.user
+        self.begin(request, caller.pk, queryset.model, *order_of(queryset))
         if self.position:
             rows = self.after(queryset, *self.position)
         else:
             # One more tells that there are more.
             self.found = queryset[: self.most_counted + 1].count()
             rows = list(queryset[self.offset : self.offset + self.limit + 1])
-        return self.keep(rows, user.revision)
+        return self.keep(rows, caller.revision, attrgetter(self.key, "pk"))
 
     def begin(
         self,
@@ -110,18 +111,22 @@ class KeysetPagination(BasePagination):
         after = than(Tuple(self.key, "id"), (value, pk))
         return [after, nulls] if self.field.null else [after]
 
-    def keep(self, rows: list[Any], revision: int) -> list[Any]:
-        """The page out of rows that are one more than the page if there is another."""
+    def keep(
+        self, rows: list[Any], revision: int, place: Callable[[Any], tuple[Any, Any]]
+    ) -> list[Any]:
+        """The page out of rows that are one more than the page if there is another;
+        `place` tells a row's key and id.
+        """
         rows, more = rows[: self.limit], rows[self.limit :]
         if more:
             start = self.position[2] if self.position else revision
-            self.next_cursor = self.seal(rows[-1], start)
+            self.next_cursor = self.seal(*place(rows[-1]), start)
         return rows
 
-    def seal(self, row: Model, start: int) -> str:
-        value = getattr(row, self.key)
-        text = None if value is None else self.field.value_to_string(row)
-        return self.signer().sign_object([text, str(row.pk), start], compress=True)
+    def seal(self, value: Any, pk: Any, start: int) -> str:
+        is_time = isinstance(value, datetime)
+        text = value.isoformat() if is_time else None if value is None else str(value)
+        return self.signer().sign_object([text, str(pk), start], compress=True)
 
     def open(self, cursor: str) -> tuple[Any, UUID, int]:
         try:

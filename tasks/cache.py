@@ -14,10 +14,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
-from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
+from accounts.reading import redis_client
 from tasks.preconditions import tags
 
 # Goes up when the shape of the answer changes: a new release reads no old answers.
@@ -62,7 +62,7 @@ class Entry:
             cache.set(self.key, value, seconds)
             return
         with suppress(RedisError):
-            get_redis_connection("default").set_unanswered(self.key, value, seconds)
+            redis_client().set_unanswered(self.key, value, seconds)
 
 
 def opened(kept: Any) -> tuple[int | None, bytes]:

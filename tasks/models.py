@@ -268,8 +268,13 @@ class Change(models.Model):
 def plain(field: str, value: Any) -> Any:
     """A field's value as the wire has it."""
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return in_utc(value)
     return Priority(value).name if field == "priority" and value else value
+
+
+def in_utc(value: datetime) -> str:
+    """A time that is in UTC, as they all are, the way RFC 3339 writes it."""
+    return value.isoformat().replace("+00:00", "Z")
 
 
 class StoredAnswer(models.Model):

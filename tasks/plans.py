@@ -11,16 +11,11 @@ from django.db.models import Exists
 from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
 
-from accounts.reading import Prepared
+from accounts.reading import Along, Fragment, Prepared, Slot
+from tasks import search
 from tasks.filters import SORTS, TaskFilter
-from tasks.models import Task, TaskQuerySet
-
-# What an answer shows, in the model's order.
-FIELDS = [
-    field.attname
-    for field in Task._meta.concrete_fields
-    if field.name not in {"revision", "deleted_at"}
-]
+from tasks.models import MOST_COUNTED, Priority, Status, Task, TaskQuerySet
+from tasks.serializers import FIELDS
 
 
 def an_instant() -> datetime:
@@ -40,6 +35,12 @@ SAMPLES: dict[str, Any] = {
 }
 
 
+# What a filter can name, and the 1 of EXISTS: few enough to have a plan each.
+LITERALS = {*Status.values, *Priority.values}
+# So are these; other lengths of a page are told each time.
+USUAL_LIMITS = {10, 20, 50, 100}
+
+
 class Plan:
     """The statements of one way to filter and sort, made when first asked for."""
 
@@ -55,7 +56,40 @@ class Plan:
         self.slots = {"owner": OWNER, "task": TASK, "now": NOW, "value": sample}
         self.slots |= {"start": START, "known": KNOWN}
         self.tasks = changed(chosen)
-        self.made: dict[str, list[Prepared]] = {}
+        self.rows = self.prepared([self.tasks])[0]
+        self.made: dict[tuple[str, int | None, bool], Along] = {}
+
+    def along(self, pages: Any) -> Along:
+        """What to read for a page: by number or, in parts, after a cursor's row."""
+        kind = kind_of(pages)
+        limit = pages.limit if pages.limit in USUAL_LIMITS else None
+        made = self.made.get(key := (kind, limit, not pages.offset))
+        if made is None:
+            made = self.made[key] = self.found(pages, kind, bounds(*key[1:]))
+        return made
+
+    def found(self, pages: Any, kind: str, bounds: Fragment) -> Along:
+        if self.is_search:
+            return self.searched(pages, kind, bounds)
+        parts = [part.fragment for part in self.page(pages, kind)]
+        limited = [
+            (f"{sql}{bounds[0]}", [*values, *bounds[1]]) for sql, values in parts
+        ]
+        # A plan for a rare value is the wrong one for a common value, and vice versa.
+        is_planned_anew = bool(self.asked.keys() - {"sort"})
+        scalars = [self.count()] if kind == "numbered" else []
+        return Along(search.union(limited), self.order(), [], scalars, is_planned_anew)
+
+    def searched(self, pages: Any, kind: str, bounds: Fragment) -> Along:
+        tables = search.tables(
+            [part.fragment for part in self.walk(pages, kind)],
+            self.hits().fragment,
+            [part.fragment for part in self.page(pages, kind)],
+            self.order(),
+        )
+        rows = f'SELECT * FROM "found" x{self.order()}{bounds[0]}'  # noqa: S608
+        scalars = search.COUNTS if kind == "numbered" else []
+        return Along((rows, bounds[1]), self.order(), tables, scalars, True)
 
     def order(self) -> str:
         direction = "DESC" if self.descending else "ASC"
@@ -63,40 +97,30 @@ class Plan:
         key = f'x."{self.key}" {direction}{nulls}'
         return f' ORDER BY {key}, x."id" {direction}'
 
-    def count(self) -> Prepared:
-        if "count" not in self.made:
-            ids = self.tasks.order_by().values_list("pk")
-            self.made["count"] = [Prepared(ids, **self.slots)]
-        return self.made["count"][0]
+    def count(self) -> Fragment:
+        ids = self.tasks.order_by().values_list("pk")
+        sql, values = Prepared(ids, LITERALS, **self.slots).fragment
+        limited = f"{sql} LIMIT {MOST_COUNTED + 1}"
+        return f"SELECT COUNT(*) FROM ({limited}) counted", values  # noqa: S608
 
-    def page(self, pages: Any) -> list[Prepared]:
-        """The page by number or, in parts, what comes after a cursor's row."""
-        kind = kind_of(pages)
-        if kind not in self.made:
-            # Searches put their few matches in order afterwards.
-            tasks = self.tasks.order_by() if self.is_search else self.tasks
-            self.made[kind] = self.prepared(self.parts(tasks, kind, pages))
-        return self.made[kind]
+    def page(self, pages: Any, kind: str) -> list[Prepared]:
+        # Searches put their few matches in order afterwards.
+        tasks = self.tasks.order_by() if self.is_search else self.tasks
+        return self.prepared(self.parts(tasks, kind, pages))
 
-    def walk(self, pages: Any) -> list[Prepared]:
+    def walk(self, pages: Any, kind: str) -> list[Prepared]:
         """The same, whether or not it has the text that is searched for."""
-        kind = kind_of(pages)
-        if f"walk {kind}" not in self.made:
-            others = {k: v for k, v in self.asked.items() if k != "q"}
-            parts = self.parts(changed(narrowed(others)), kind, pages)
-            self.made[f"walk {kind}"] = self.prepared(parts)
-        return self.made[f"walk {kind}"]
+        others = {k: v for k, v in self.asked.items() if k != "q"}
+        return self.prepared(self.parts(changed(narrowed(others)), kind, pages))
 
     def hits(self) -> Prepared:
         """All tasks with the text, whosever they are."""
-        if "hits" not in self.made:
-            searched = TaskFilter({"q": self.asked["q"]}, queryset=Task.objects.all())
-            self.made["hits"] = self.prepared([searched.qs.order_by()])
-        return self.made["hits"][0]
+        searched = TaskFilter({"q": self.asked["q"]}, queryset=Task.objects.all())
+        return self.prepared([searched.qs.order_by()])[0]
 
     def prepared(self, parts: list[Any]) -> list[Prepared]:
         rows = [part.values_list(*FIELDS) for part in parts]
-        return [Prepared(row, **self.slots) for row in rows]
+        return [Prepared(row, LITERALS, **self.slots) for row in rows]
 
     def parts(self, tasks: TaskQuerySet, kind: str, pages: Any) -> list[TaskQuerySet]:
         if kind == "numbered":
@@ -126,3 +150,11 @@ def kind_of(pages: Any) -> str:
     if not pages.position:
         return "numbered"
     return "after null" if pages.position[0] is None else "after"
+
+
+def bounds(limit: int | None, is_first: bool) -> Fragment:
+    """LIMIT and OFFSET; one row more than the page tells whether there is another."""
+    sql = f" LIMIT {'%s' if limit is None else limit + 1}"
+    sql += f" OFFSET {'0' if is_first else '%s'}"
+    named = [("rows", limit is None), ("offset", not is_first)]
+    return sql, [Slot(name) for name, is_told in named if is_told]

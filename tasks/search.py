@@ -6,10 +6,11 @@ million tasks, and no planner can tell beforehand which it is. So the first task
 walked, and only where they hold too few matches the index is asked.
 """
 
-from accounts.reading import Fragment
+from accounts.reading import Fragment, Slot
 
 # How many tasks are walked for a first page, and for one far down the list.
 NEAR, FARTHEST = 5_000, 100_000
+DEPTH = Slot("depth")
 # What is limited is planned by itself; no table has as many rows.
 FENCE = f"LIMIT {2**62}"
 
@@ -31,8 +32,6 @@ def tables(
     hits: Fragment,
     matching: list[Fragment],
     order: str,
-    offset: int,
-    limit: int,
 ) -> list[tuple[str, Fragment]]:
     """Common table expressions, by name; `found` holds all matches, or the first and
     among these the page and one more.
@@ -42,20 +41,26 @@ def tables(
     """
     # Here `hits` are those of the walk: the name of the table is the walk's.
     near = f'WITH "tasks_task" AS (SELECT * FROM "walk") {hits[0]}'  # noqa: S608
-    # For the matches before the page, if one task in ten is one.
-    depth = max(NEAR, min(NEAR + 10 * offset, FARTHEST))
     return [
-        ("walk", first(walked, order, depth)),
+        ("walk", first(walked, order)),
         ("near", (near, hits[1])),
-        ("reach", (REACH, [offset + limit + 1, depth, depth])),
+        ("reach", (REACH, [Slot("wanted"), DEPTH, DEPTH])),
         ("found", either(matching)),
     ]
 
 
-def first(parts: list[Fragment], order: str, depth: int) -> Fragment:
+def depth(offset: int) -> int:
+    """How many tasks to walk, for the slot of that name."""
+    # For the matches before the page, if one task in ten is one.
+    return max(NEAR, min(NEAR + 10 * offset, FARTHEST))
+
+
+def first(parts: list[Fragment], order: str) -> Fragment:
     # Each part by itself, so that an index is walked and no further than needed.
-    sql, params = union([(f"{sql} LIMIT {depth}", params) for sql, params in parts])
-    return f"SELECT x.* FROM ({sql}) x{order} LIMIT {depth}", params  # noqa: S608
+    sql, params = union(
+        [(f"{sql} LIMIT %s", [*params, DEPTH]) for sql, params in parts]
+    )
+    return f"SELECT x.* FROM ({sql}) x{order} LIMIT %s", [*params, DEPTH]  # noqa: S608
 
 
 def either(matching: list[Fragment]) -> Fragment:

@@ -1,12 +1,15 @@
 from collections.abc import Mapping
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.strict import StrictCharField, StrictChoiceField, StrictSerializer
 from tasks.instants import InstantField
-from tasks.models import Change, Priority, Status, Task, plain
+from tasks.models import Change, Priority, Status, Task, in_utc, plain
 
 
 @extend_schema_field({"type": "string", "enum": Priority.names})
@@ -83,26 +86,57 @@ class TaskSerializer(serializers.Serializer[Task]):
     updatedAt = serializers.DateTimeField()
 
     def to_representation(self, instance: Task) -> dict[str, Any]:
-        return represent(instance)
+        return represent(*VALUES(instance))
 
 
-def represent(task: Task) -> dict[str, Any]:
+# The fields that an answer shows, as `represent` takes them.
+FIELDS = (
+    "id",
+    "user_id",
+    "title",
+    "description",
+    "status",
+    "priority",
+    "due_at",
+    "completed_at",
+    "version",
+    "created_at",
+    "updated_at",
+)
+VALUES = attrgetter(*FIELDS)
+NAMES = {priority.value: priority.name for priority in Priority}
+
+
+def represent(
+    id: UUID,
+    user_id: UUID,
+    title: str,
+    description: str | None,
+    status: str,
+    priority: int,
+    due_at: datetime | None,
+    completed_at: datetime | None,
+    version: int,
+    created_at: datetime,
+    updated_at: datetime,
+) -> dict[str, Any]:
     """A task as TaskSerializer describes it.
 
-    By hand: walking the fields costs several times as much on a page.
+    By hand, and of a row of the database as well as of a task: to walk the fields, or
+    to make a task first, costs several times as much on a page.
     """
     return {
-        "id": str(task.id),
-        "title": task.title,
-        "description": task.description,
-        "status": task.status,
-        "priority": plain("priority", task.priority),
-        "dueDate": plain("due_at", task.due_at),
-        "completedAt": plain("completed_at", task.completed_at),
-        "userId": str(task.user_id),
-        "version": task.version,
-        "createdAt": plain("created_at", task.created_at),
-        "updatedAt": plain("updated_at", task.updated_at),
+        "id": str(id),
+        "title": title,
+        "description": description,
+        "status": status,
+        "priority": NAMES[priority],
+        "dueDate": due_at and in_utc(due_at),
+        "completedAt": completed_at and in_utc(completed_at),
+        "userId": str(user_id),
+        "version": version,
+        "createdAt": in_utc(created_at),
+        "updatedAt": in_utc(updated_at),
     }
 
 

@@ -23,7 +23,7 @@ from tasks.filters import TaskFilter
 from tasks.idempotency import KEY_PATTERN, once
 from tasks.models import Change, Task, TaskQuerySet
 from tasks.preconditions import TAGS_PATTERN, Precondition, is_unchanged, tags
-from tasks.reading import OneTask, TaskPage
+from tasks.reading import OneTask, Row, TaskPage
 
 
 def header(name: str, description: str, **schema: Any) -> OpenApiParameter:
@@ -159,8 +159,8 @@ class TaskViewSet(TaskView):
         revision = cast(Any, request.user).revision
         return cast(HttpResponse, self.read.answer(revision, self.render))
 
-    def render(self, tasks: Iterable[Task]) -> bytes:
-        envelope = self.pages.envelope([s.represent(task) for task in tasks])
+    def render(self, rows: Iterable[Row]) -> bytes:
+        envelope = self.pages.envelope([s.represent(*row) for row in rows])
         return JSONRenderer().render(envelope)
 
     @extend_schema(

@@ -6,6 +6,7 @@ statement of a request: a round trip to learn what the socket knows.
 
 import secrets
 import select
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.backends.postgresql import base
@@ -26,6 +27,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     connection: Any
     # Of this thread's cursors from now on.
     is_preparing = True
+    reader: Any = None
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -46,6 +48,39 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return self.connection.cursor()
         withhold = self.connection.autocommit
         return self.connection.cursor(name, scrollable=False, withhold=withhold)
+
+    def rows(
+        self, sql: str, params: Sequence[Any], is_prepared: bool
+    ) -> list[tuple[Any, ...]]:
+        """All rows of one statement; django.db.Error.
+
+        `cursor()` makes objects that end with the statement, and translates errors of
+        each of its steps. Whoever watches statements sees this one, too.
+        """
+        self.close_if_health_check_failed()
+        if self.connection is None or self.queries_logged or self.execute_wrappers:
+            return self.watched_rows(sql, params, is_prepared)
+        self.validate_no_broken_transaction()
+        with self.wrap_database_errors:
+            reader = self.reader
+            if reader is None or reader.connection is not self.connection:
+                reader = self.reader = self.connection.cursor()
+            # None: once it was sent a few times.
+            reader.execute(sql, params, prepare=None if is_prepared else False)
+            rows: list[tuple[Any, ...]] = reader.fetchall()
+        return rows
+
+    def watched_rows(
+        self, sql: str, params: Sequence[Any], is_prepared: bool
+    ) -> list[tuple[Any, ...]]:
+        self.is_preparing = is_prepared
+        try:
+            with self.cursor() as cursor:
+                cursor.execute(sql, params)
+                rows: list[tuple[Any, ...]] = cursor.fetchall()
+        finally:
+            self.is_preparing = True
+        return rows
 
     def is_usable(self) -> bool:
         """Whether the server has not hung up meanwhile, nor refused what it prepared.

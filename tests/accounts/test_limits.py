@@ -129,7 +129,7 @@ def test_redis_ends_the_window_too(settings: Any) -> None:
 
     post("login", WRONG)
 
-    store = limits.get_redis_connection("default")
+    store = limits.redis_client()
     [key] = store.scan_iter("*:limit:auth:*")
     assert 890_000 < store.pttl(key) <= 900_000
 
@@ -398,11 +398,11 @@ def test_what_is_no_address_breaks_no_limit(settings: Any, email: Any) -> None:
 
 @pytest.fixture
 def _redis_away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(alias: str) -> None:
+    def refuse() -> None:
         raise redis.exceptions.ConnectionError("Connection refused.")
 
     settings.REDIS_URL = "redis://localhost:1/0"
-    monkeypatch.setattr(limits, "get_redis_connection", refuse)
+    monkeypatch.setattr(limits, "redis_client", refuse)
 
 
 @pytest.mark.usefixtures("_redis_away")

@@ -175,3 +175,73 @@ def test_cache_is_guarded_by_the_breaker(settings: Any) -> None:
 
     breaker.reset()
     assert cache.get("key") == "value"
+
+
+@pytest.fixture
+def own(settings: Any) -> BreakerRedis:
+    """A client of the real server, with a connection of its own that was used."""
+    if not settings.REDIS_URL:
+        pytest.skip("needs Redis")
+    client = BreakerRedis.from_url(settings.REDIS_URL, client_name="own")
+    client.script_load(ECHO)
+    assert client.run_script(ECHO, ["key"], 1) == [b"key", b"1"]
+    return client
+
+
+ECHO = "return {KEYS[1], ARGV[1]}"
+
+
+def test_script_runs_though_redis_forgot_it(
+    own: BreakerRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.script_flush()
+    monkeypatch.setattr("taskapi.breaker.CACHE_ERRORS", None)
+
+    assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
+    assert breaker.allows()
+
+
+def test_own_connection_that_redis_ended_is_replaced(own: BreakerRedis) -> None:
+    [before] = own_connections(own)
+    own.client_kill_filter(_id=before)
+
+    assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
+    assert own_connections(own) != [before]
+
+
+def test_own_connection_with_an_unread_answer_is_replaced(own: BreakerRedis) -> None:
+    own.line().send_command("PING")
+    while not own.own.line.can_read():
+        pass
+
+    assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
+
+
+def test_threads_share_no_connection(own: BreakerRedis) -> None:
+    together = Barrier(4)
+
+    def ask(number: int) -> bool:
+        together.wait()
+        answers = [own.run_script(ECHO, ["key"], number) for _ in range(100)]
+        return answers == [[b"key", b"%d" % number]] * 100
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(ask, range(4)))
+    assert len(own_connections(own)) >= 1
+
+
+def test_failed_script_opens_the_breaker(mute: Callable[[], BreakerRedis]) -> None:
+    with mute() as first, pytest.raises(TimeoutError):
+        first.run_script(ECHO, ["key"], 1)
+    started = time.monotonic()
+    with mute() as second, pytest.raises(ConnectionError):
+        second.run_script(ECHO, ["key"], 1)
+
+    assert time.monotonic() - started < PROMPTLY
+
+
+def own_connections(client: BreakerRedis) -> list[int]:
+    """Of this thread and others, without the pool's."""
+    found: Any = client.client_list()
+    own = [each for each in found if each["name"] == "own" and "eval" in each["cmd"]]
+    return [int(each["id"]) for each in own]

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from accounts.tokens import AccessToken
 from accounts.views import MeView
-from taskapi import logs
+from taskapi import breaker, logs
 from tasks.models import Task
 from tests.factories import make_session
 from tests.project.wire import anyone, assert_error
@@ -45,7 +45,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     memory, untraced = InMemorySpanExporter(), logs.trace_id
     tracing.instrument(SimpleSpanProcessor(memory))
     yield memory
-    logs.trace_id = untraced
+    logs.trace_id, breaker.span = untraced, None
     PsycopgInstrumentor().uninstrument()
     RedisInstrumentor().uninstrument()
 

@@ -44,12 +44,12 @@ class CacheFaults:
 
     @contextmanager
     def redis(self) -> Iterator[None]:
-        execute = redis.Redis.execute_command
+        evaluate = BreakerRedis.evaluate
 
-        def faulty(client: Any, verb: str, *args: Any, **options: Any) -> Any:
-            if self.fails(verb):
+        def faulty(client: Any, *args: Any) -> Any:
+            if self.fails("evalsha"):
                 raise redis.ConnectionError("refused")
-            return execute(client, verb, *args, **options)
+            return evaluate(client, *args)
 
         keep = BreakerRedis.set_unanswered
 
@@ -59,7 +59,7 @@ class CacheFaults:
             keep(client, *args)
 
         with (
-            patch.object(redis.Redis, "execute_command", faulty),
+            patch.object(BreakerRedis, "evaluate", faulty),
             patch.object(BreakerRedis, "set_unanswered", faulty_set),
         ):
             yield

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts import authentication
 from accounts.models import User
+from taskapi.breaker import BreakerRedis
 from tasks import operations
 from tasks.models import Priority, Status, Task
 from tasks.operations import Author, Create, Delete, Update, perform, perform_one
@@ -21,11 +22,11 @@ from tests.tasks.conftest import Clock
 from tests.tasks.wire import author, details_of, ids, make_tasks, titles, trash
 
 LIST = "/api/tasks"
-READ = TaskPage.tasks
+READ = TaskPage.page
 
 
 def pages_read(api: APIClient, path: str = LIST) -> int:
-    with patch.object(TaskPage, "tasks", autospec=True, side_effect=READ) as read:
+    with patch.object(TaskPage, "page", autospec=True, side_effect=READ) as read:
         assert api.get(path).status_code == 200
     return int(read.call_count)
 
@@ -308,7 +309,7 @@ def _redis_away(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **kwargs: Any) -> None:
         raise redis.ConnectionError("refused")
 
-    monkeypatch.setattr(redis.Redis, "execute_command", refuse)
+    monkeypatch.setattr(BreakerRedis, "line", refuse)
 
 
 @pytest.mark.usefixtures("_redis_away")
