@@ -77,17 +77,17 @@ class SessionTokenAuthentication(BaseAuthentication):
             raise InvalidToken from error
         caller = self.caller(request, token)
         # For the request's log line.
-        request._request.user_id = token.user_key  # type: ignore[attr-defined]
+        request._request.user_id = token.asker.key  # type: ignore[attr-defined]
         return caller, token
 
     def caller(self, request: Request, token: AccessToken) -> Caller:
         view: Any = request.parser_context["view"]
-        reading = view.reading(token.user_id)
-        usage = throttles.count_caller(request, view, token.user_key, reading)
+        reading = view.reading(token.asker)
+        usage = throttles.count_caller(request, view, token.asker.key, reading)
         wanted = None if usage and usage.is_over else reading
         caller = read_session(token, wanted)
         if caller is None:
-            throttles.forgive(token.user_key, usage)
+            throttles.forgive(token.asker.key, usage)
             raise InvalidToken
         return caller
 

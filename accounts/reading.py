@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, connections
@@ -105,6 +105,14 @@ class Along:
     scalars: list[Fragment] = field(default_factory=list)
     # Whether how best to read it depends on the values asked for.
     is_planned_anew: bool = False
+
+
+class Asker(NamedTuple):
+    """The user that a token names, before it is known to be good."""
+
+    id: UUID
+    # The same, written out.
+    key: str
 
 
 class Reading:

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, ClassVar
-from uuid import UUID
 
+from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -13,7 +14,7 @@ from rest_framework.serializers import ValidationError
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 from rest_framework.views import APIView
 
-from accounts.reading import Reading
+from accounts.reading import Asker, Reading
 
 
 def no_surrogates(value: str) -> None:
@@ -87,18 +88,45 @@ def refuse_unknown(unknown: set[str], accepted: list[str], kind: str) -> None:
         )
 
 
+def query_of(request: Request) -> str:
+    """The query string as it came; one text always means the same."""
+    return str(request._request.META.get("QUERY_STRING", ""))
+
+
+@lru_cache(maxsize=1024)
+def parameters(query: str) -> QueryDict:
+    """What is in a query string."""
+    return QueryDict(query.encode("latin-1"))  # PEP 3333
+
+
+@lru_cache(maxsize=1024)
+def check_parameters(query: str, accepted: tuple[str, ...]) -> None:
+    """ValidationError for what is not accepted, sent twice or empty."""
+    sent = parameters(query)
+    refuse_unknown(sent.keys() - accepted, list(accepted), "parameter")
+    for name, values in sent.lists():
+        if len(values) > 1:
+            raise ValidationError({name: ["Send this parameter once."]}, "repeated")
+        if values == [""]:
+            raise ValidationError({name: ["May not be empty."]}, "blank")
+
+
 class StrictView(APIView):
     """A view that refuses query parameters it does not know, and ones sent twice."""
 
     query_parameters: tuple[str, ...] = ()
 
+    # Neither by suffix, nor by the query.
+    format_kwarg = None
+
     def perform_content_negotiation(
         self, request: Request, force: bool = False
     ) -> tuple[BaseRenderer, str]:
-        first = self.renderer_classes[0]
+        first: Any = self.renderer_classes[0]
+        accepted = request._request.META.get("HTTP_ACCEPT", "*/*")
         # What nearly every client sends; the rest is for DRF to weigh.
-        if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", first.media_type}:
-            return first(), str(first.media_type)
+        if accepted == "*/*" or accepted == first.media_type:
+            return first(), first.media_type
         return super().perform_content_negotiation(request, force)
 
     @property
@@ -107,18 +135,18 @@ class StrictView(APIView):
         return {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if not hasattr(self, str(request.method).lower()):
-            return  # DRF answers 405, whatever else is wrong
-        accepted = self.accepted_parameters()
-        refuse_unknown(request.query_params.keys() - accepted, accepted, "parameter")
-        for name, values in request.query_params.lists():
-            if len(values) > 1:
-                raise ValidationError({name: ["Send this parameter once."]}, "repeated")
-            if values == [""]:
-                raise ValidationError({name: ["May not be empty."]}, "blank")
+        # All that DRF does here, but for formats by suffix, and versions.
+        negotiated = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.check_throttles(request)
+        query = query_of(request)
+        # DRF answers 405, whatever else is wrong.
+        if query and hasattr(self, str(request._request.method).lower()):
+            check_parameters(query, tuple(self.accepted_parameters()))
 
-    def reading(self, user_id: UUID) -> Reading | None:
+    def reading(self, asker: Asker) -> Reading | None:
         """What to read along with the session of a caller who says to be that user."""
         return None
 

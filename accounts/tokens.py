@@ -17,6 +17,7 @@ from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
 
 from accounts.models import Role, Session
+from accounts.reading import Asker
 
 
 class KeyringBackend(TokenBackend):
@@ -60,7 +61,7 @@ class SessionToken(Token):
         try:
             super().verify()
             self.user_id, self.session_id = UUID(self["sub"]), UUID(self["sid"])
-            self.user_key = str(self.user_id)
+            self.asker = Asker(self.user_id, str(self.user_id))
         # OverflowError: an `exp` that no calendar holds.
         except (
             AttributeError,

@@ -22,7 +22,7 @@ from accounts import serializers as s
 from accounts.addresses import client_address
 from accounts.authentication import NoAuthentication, WholeUser
 from accounts.models import EndReason, Session, User
-from accounts.reading import Reading
+from accounts.reading import Asker, Reading
 from accounts.strict import StrictView
 from accounts.tokens import AccessToken, LogoutToken, RefreshToken
 
@@ -36,8 +36,8 @@ class EmailTaken(APIException):
 class AccountView(StrictView):
     """What the calls of `/api/auth` share."""
 
-    def reading(self, user_id: UUID) -> Reading:
-        self.read = WholeUser(user_id)
+    def reading(self, asker: Asker) -> Reading:
+        self.read = WholeUser(asker.id)
         return self.read
 
     @property

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -17,11 +18,14 @@ from django.db.models.fields.tuple_lookups import (
     TupleGreaterThan,
     TupleLessThan,
 )
+from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from accounts.strict import parameters, query_of
 
 # Set once when the row is made, so a row cannot move while a walk goes by.
 UNMOVING = {"created_at", "deleted_at", "version"}
@@ -72,20 +76,16 @@ class KeysetPagination(BasePagination):
         descending: bool,
     ) -> None:
         """Read what page is asked for; a cursor's `position` is (value, id, start)."""
-        self.request, self.owner_id = request, owner_id
+        self.path, self.owner_id = request._request.path, owner_id
+        self.query = query_of(request)
         self.key, self.descending = key, descending
         self.field: Any = model._meta.get_field(key)
         self.pk: Any = model._meta.pk
-        self.limit = whole(request, "limit", self.default_limit, self.max_limit)
-        self.page, self.position, self.offset = None, None, 0
-        cursor = request.query_params.get("cursor")
-        if cursor is None:
-            self.page = whole(request, "page", 1, 10**9)
-            self.offset = (self.page - 1) * self.limit
-        elif "page" in request.query_params:
-            raise ValidationError({"page": ["Send page or cursor, not both."]})
-        else:
-            self.position = self.open(cursor)
+        self.limit, self.page, cursor = asked_page(
+            self.query, self.default_limit, self.max_limit
+        )
+        self.position = None if cursor is None else self.open(cursor)
+        self.offset = (self.page - 1) * self.limit if self.page else 0
 
     def after(self, queryset: Any, value: Any, pk: UUID, start: int) -> list[Any]:
         if not self.is_unmoving:
@@ -141,9 +141,9 @@ class KeysetPagination(BasePagination):
 
         Signs no time: an unchanged page has the same cursor, and so the same ETag.
         """
-        asked = self.request.query_params
-        kept = sorted((k, v) for k, v in asked.items() if k not in self.parameters)
-        bound = json.dumps([str(self.owner_id), self.request.path, kept])
+        asked = parameters(self.query).items()
+        kept = sorted((k, v) for k, v in asked if k not in self.parameters)
+        bound = json.dumps([str(self.owner_id), self.path, kept])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
 
@@ -215,9 +215,23 @@ def order_of(queryset: QuerySet[Any]) -> tuple[str, bool]:
     return term.lstrip("-"), term.startswith("-")
 
 
-def whole(request: Request, name: str, default: int, most: int) -> int:
-    """A query parameter that is a whole number from 1 to `most`, in ASCII digits."""
-    text = request.query_params.get(name)
+@lru_cache(maxsize=1024)
+def asked_page(
+    query: str, default: int, most: int
+) -> tuple[int, int | None, str | None]:
+    """Limit, page and cursor of a query string: a page or a cursor; ValidationError."""
+    sent = parameters(query)
+    limit, cursor = whole(sent, "limit", default, most), sent.get("cursor")
+    if cursor is None:
+        return limit, whole(sent, "page", 1, 10**9), None
+    if "page" in sent:
+        raise ValidationError({"page": ["Send page or cursor, not both."]})
+    return limit, None, cursor
+
+
+def whole(sent: QueryDict, name: str, default: int, most: int) -> int:
+    """A parameter that is a whole number from 1 to `most`, in ASCII digits."""
+    text = sent.get(name)
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= most:

@@ -10,14 +10,14 @@ from contextlib import suppress
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
-from accounts.reading import redis_client
+from accounts.reading import Asker, redis_client
+from accounts.strict import query_of
 from tasks.preconditions import tags
 
 # Goes up when the shape of the answer changes: a new release reads no old answers.
@@ -32,11 +32,12 @@ HEADERS = {"Cache-Control": "private, no-cache"}
 class Entry:
     """What is kept of the answer to one user's question."""
 
-    def __init__(self, request: Request, user_id: UUID) -> None:
-        self.request = request
+    def __init__(self, request: Request, asker: Asker) -> None:
+        self.request = request._request
+        asked = f"{asker.key} {self.request.path}?{query_of(request)}"
         # With the user: lists of two users at one URL are never each other's 304.
-        self.what = digest(f"{user_id} {request.get_full_path()}".encode())
-        self.key = f"taskapi:list:{SHAPE}:{user_id}:{self.what}"
+        self.what = digest(asked.encode())
+        self.key = f"taskapi:list:{SHAPE}:{asker.key}:{self.what}"
 
     def tag(self, revision: int) -> str:
         return f'W/"{SHAPE}-{revision}-{self.what}"'
@@ -49,7 +50,7 @@ class Entry:
     @cached_property
     def of_client(self) -> int | None:
         pattern = rf'(?:W/)?"{SHAPE}-([0-9]{{1,18}})-{self.what}"'
-        for tag in tags(self.request._request, "If-None-Match") or ():
+        for tag in tags(self.request, "If-None-Match") or ():
             if found := re.fullmatch(pattern, tag):
                 return int(found[1])
         return None

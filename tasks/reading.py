@@ -1,7 +1,7 @@
 """Reads of tasks, in the statement that reads the caller's session."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -9,12 +9,13 @@ from uuid import UUID
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts.reading import Along, Prepared, Reading
+from accounts.reading import Along, Asker, Prepared, Reading
+from accounts.strict import parameters, query_of
 from tasks import cache as lists
 from tasks import metrics, search
 from tasks.filters import TaskFilter
 from tasks.models import Task
-from tasks.plans import TASK, plan
+from tasks.plans import TASK, Plan, plan
 from tasks.preconditions import is_unchanged
 from tasks.serializers import FIELDS
 
@@ -50,22 +51,26 @@ def along_one_task() -> Along:
     return Along(one_task().fragment)
 
 
+@lru_cache(maxsize=1024)
+def plan_of(query: str) -> tuple[Plan, bool]:
+    """How to read what a query string asks for, and whether the answer lasts until a
+    write; ValidationError.
+    """
+    sent = parameters(query).items()
+    asked = {k: v for k, v in sent if k in TaskFilter.base_filters}
+    # What is overdue changes as time goes by.
+    return plan(tuple(sorted(asked.items()))), "overdue" not in asked
+
+
 class TaskPage(Reading):
     """A page of a user's tasks, and how many there are."""
 
-    def __init__(self, request: Request, user_id: UUID, pages: Any) -> None:
-        asked = {
-            k: v
-            for k, v in request.query_params.items()
-            if k in TaskFilter.base_filters
-        }
-        self.plan = plan(tuple(sorted(asked.items())))
-        self.pages = pages
-        pages.begin(request, user_id, Task, self.plan.key, self.plan.descending)
-        self.owner = user_id
-        self.entry = lists.Entry(request, user_id)
-        # Changes as time goes by, without a write.
-        if "overdue" not in asked:
+    def __init__(self, request: Request, asker: Asker, pages: Any) -> None:
+        self.plan, is_lasting = plan_of(query_of(request))
+        self.pages, self.owner = pages, asker.id
+        pages.begin(request, asker.id, Task, self.plan.key, self.plan.descending)
+        self.entry = lists.Entry(request, asker)
+        if is_lasting:
             self.key = self.entry.key
 
     def along(self) -> tuple[Along, Mapping[str, Any]]:
@@ -88,7 +93,7 @@ class TaskPage(Reading):
         self, revision: int, render: Callable[[list[Row]], bytes]
     ) -> HttpResponse:
         """200 with the page, or 304 if the client has it."""
-        request = self.pages.request._request
+        request = self.entry.request
         if not self.key:
             # Only its content can vouch for it.
             body = render(self.page(revision))

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.reading import Reading
+from accounts.reading import Asker, Reading
 from accounts.strict import StrictView
 from tasks import cache, operations
 from tasks import serializers as s
@@ -134,11 +134,11 @@ class TaskViewSet(TaskView):
     def get_queryset(self) -> TaskQuerySet:
         return Task.objects.owned_by(self.caller_id).live()
 
-    def reading(self, user_id: UUID) -> Reading | None:
+    def reading(self, asker: Asker) -> Reading | None:
         self.read: Any = None
         try:
             if self.action == "list":
-                self.read = TaskPage(self.request, user_id, self.pages)
+                self.read = TaskPage(self.request, asker, self.pages)
             elif self.action == "retrieve":
                 self.read = OneTask(self.kwargs["id"])
         except ValidationError as error:
