@@ -61,9 +61,9 @@ COSTS = {
 # instructions and has its own; a later one has those of the last.
 NAMES = ("health", "list_cached", "list_fresh", "detail", "create")
 CEILINGS = {
-    (3, 11): (2_800, 12_900, 36_300, 13_200, 26_900),
-    (3, 12): (2_500, 11_600, 32_900, 11_900, 24_200),
-    (3, 13): (2_500, 11_500, 32_500, 11_800, 24_400),
+    (3, 11): (3_100, 7_300, 12_900, 8_800, 22_700),
+    (3, 12): (2_900, 6_700, 11_800, 8_000, 20_700),
+    (3, 13): (2_900, 6_700, 11_800, 8_000, 20_700),
 }
 MOST = CEILINGS.get(sys.version_info[:2], CEILINGS[max(CEILINGS)])
 ADVICE = """
