@@ -5,8 +5,7 @@ lives. A view that says beforehand what it is going to read has it read by the s
 command and the same statement.
 """
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -20,7 +19,6 @@ from django_redis import get_redis_connection
 
 # SQL, and its values: a slot stands for one that is told when it is sent.
 Fragment = tuple[str, list[Any]]
-PLACE = re.compile("%[%s]")
 
 
 @cache
@@ -42,14 +40,11 @@ class Prepared:
     every other value in it. Making the SQL costs more than sending it.
     """
 
-    def __init__(
-        self, queryset: QuerySet[Any, Any], literals: Collection[Any] = (), **slots: Any
-    ) -> None:
+    def __init__(self, queryset: QuerySet[Any, Any], **slots: Any) -> None:
         compiler = queryset.query.get_compiler(connection=connection)
         sql, values = compiler.as_sql()
         places = {plain(value): Slot(name) for name, value in slots.items()}
-        filled = [places.get(value, value) for value in values]
-        self.fragment: Fragment = written_out(sql, filled, literals)
+        self.fragment = sql, [places.get(value, value) for value in values]
         columns = [column for column, _, _ in compiler.select]
         self.converters = compiler.get_converters(columns)
 
@@ -62,24 +57,6 @@ class Prepared:
             for convert in converters:
                 row[index] = convert(row[index], expression, connection)
         return row
-
-
-def written_out(sql: str, values: Sequence[Any], literals: Collection[Any]) -> Fragment:
-    """The fragment with the values among `literals` in its text: names and numbers of
-    our own, for which the statement is then planned.
-    """
-    left, kept = iter(values), []
-
-    def write(place: re.Match[str]) -> str:
-        if place[0] == "%%":
-            return "%%"
-        value = next(left)
-        if type(value) is Slot or value not in literals:
-            kept.append(value)
-            return "%s"
-        return str(value) if isinstance(value, int) else f"'{value}'"
-
-    return PLACE.sub(write, sql), kept
 
 
 def plain(value: Any) -> Any:
@@ -118,12 +95,16 @@ class Asker(NamedTuple):
 class Reading:
     """What one request reads; subclasses say what, and find it in `rows`.
 
-    `key` names an entry of the cache, found in `kept` when `along` is asked for.
+    `key` names an entry of the cache, found in `kept` when `known` is asked for.
     """
 
     key: str | None = None
     kept: bytes | None = None
     rows: Sequence[Sequence[Any]] = ()
+
+    def known(self) -> int | None:
+        """The user's revision for which all is known already."""
+        return None
 
     def along(self) -> tuple[Along, Mapping[str, Any]]:
         """What to read, and the values for its slots."""

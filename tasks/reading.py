@@ -19,7 +19,6 @@ from tasks.plans import TASK, Plan, plan
 from tasks.preconditions import is_unchanged
 from tasks.serializers import FIELDS
 
-NEVER = -1
 Row = Sequence[Any]
 
 
@@ -73,15 +72,12 @@ class TaskPage(Reading):
         if is_lasting:
             self.key = self.entry.key
 
+    def known(self) -> int | None:
+        return self.entry.known(self.kept) if self.key else None
+
     def along(self) -> tuple[Along, Mapping[str, Any]]:
         pages = self.pages
-        known = self.entry.known(self.kept) if self.key else None
-        values = {
-            "owner": self.owner,
-            "known": NEVER if known is None else known,
-            "rows": pages.limit + 1,
-            "offset": pages.offset,
-        }
+        values = {"owner": self.owner, "rows": pages.limit + 1, "offset": pages.offset}
         if pages.position:
             values["value"], values["task"], values["start"] = pages.position
         if self.plan.is_search:
