@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts import blacklist
+from accounts.reading import Fragment
 
 models.EmailField.register_lookup(Lower)
 
@@ -73,13 +74,17 @@ class UserManager(BaseUserManager["User"]):
         """Count one change of what the user owns, holding the user's row until the
         transaction ends, and return the new revision; User.DoesNotExist.
         """
-        key = self.model._meta.pk.get_db_prep_value(pk, connection)
         with connection.cursor() as cursor:
-            cursor.execute(ADVANCE.format(table=self.model._meta.db_table), [key])
+            cursor.execute(*self.advancing(pk))
             row = cursor.fetchone()
         if row is None:
             raise self.model.DoesNotExist
         return int(row[0])
+
+    def advancing(self, pk: UUID | str) -> Fragment:
+        """The statement of `advance`, to be part of another."""
+        key = self.model._meta.pk.get_db_prep_value(pk, connection)
+        return ADVANCE.format(table=self.model._meta.db_table), [key]
 
 
 class User(AbstractBaseUser):

@@ -193,24 +193,29 @@ class Task(models.Model):
         changed. Completion follows the status, unless it is given; the version counts
         the change.
         """
+        before = self.take(values, now=now)
+        if not before:
+            return None
+        self.version += 1
+        self.updated_at = now
+        return Change.since(before, self)
+
+    def take(self, values: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+        """Set what differs, with the completion that follows; what it was before."""
         values = dict(values)
         if "status" in values and values["status"] != self.status:
             is_done = values["status"] == Status.DONE
             values.setdefault("completed_at", now if is_done else None)
-        differing = {k: v for k, v in values.items() if getattr(self, k) != v}
-        if not differing:
-            return None
-        before = {name: getattr(self, name) for name in differing}
-        for name, value in differing.items():
-            setattr(self, name, value)
-        self.version += 1
-        self.updated_at = now
-        return Change.between(self, before, differing)
+        before = {}
+        for name, value in values.items():
+            if (old := getattr(self, name)) != value:
+                before[name] = old
+                setattr(self, name, value)
+        return before
 
     def history_of_creation(self) -> "Change":
-        values = {name: getattr(self, name) for name in Change.FIELDS}
-        values = {name: value for name, value in values.items() if value is not None}
-        return Change.between(self, dict.fromkeys(values), values)
+        named = (name for name in Change.FIELDS if getattr(self, name) is not None)
+        return Change.since(dict.fromkeys(named), self)
 
 
 class Change(models.Model):
@@ -248,20 +253,22 @@ class Change(models.Model):
         return f"version {self.version}"
 
     @classmethod
-    def between(
-        cls, task: Task, before: Mapping[str, Any], after: Mapping[str, Any]
-    ) -> Self:
+    def since(cls, before: Mapping[str, Any], task: Task) -> Self:
+        """From these values of some fields to those that the task has now."""
         fields = [
             {
                 "field": wire,
                 "from": plain(name, before[name]),
-                "to": plain(name, after[name]),
+                "to": plain(name, getattr(task, name)),
             }
             for name, wire in cls.FIELDS.items()
-            if name in after
+            if name in before
         ]
         return cls(
-            task=task, version=task.version, changed_at=task.updated_at, fields=fields
+            task_id=task.pk,
+            version=task.version,
+            changed_at=task.updated_at,
+            fields=fields,
         )
 
 

@@ -1,24 +1,33 @@
 """The one way in which tasks are written, one at a time or a hundred at once.
 
 An operation list is decided in memory, in order, while the owner's row is held; then
-it is written with one round of statements per kind, together with the history and the
-owner's new revision, or not at all.
+it is written together with the history and the owner's new revision, or not at all.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import connection, connections, transaction
-from django.db.models import AutoField, GeneratedField, Model
+from django.db import transaction
+from django.db.models import DEFERRED
 
+from accounts.reading import Fragment
 from tasks import metrics
 from tasks.models import Change, Task
 from tasks.preconditions import ANYTHING, Precondition
+from tasks.statements import (
+    OWNERS_REVISION,
+    can_join,
+    insertion,
+    send,
+    send_advancing,
+    update,
+    update_each,
+)
 
 
 @dataclass(frozen=True)
@@ -131,11 +140,16 @@ def perform(operations: Sequence[Operation], author: Author) -> list[Task]:
 
 def run(operations: Sequence[Operation], author: Author) -> "Batch":
     """`perform`, to see also which tasks were created and which changed."""
+    batch = Batch(author)
+    if can_join() and all(isinstance(each, Create) for each in operations):
+        # Nothing is read, so nothing has to be held before it is decided.
+        batch.decide(operations)
+        batch.write_advancing()
+        return batch
     with transaction.atomic():
-        revision = get_user_model()._default_manager.advance(author.owner_id)
-        batch = Batch(author, revision, existing(operations))
-        for index, operation in enumerate(operations):
-            batch.results.append(batch.add(index, operation))
+        batch.revision = get_user_model()._default_manager.advance(author.owner_id)
+        batch.tasks = existing(operations)
+        batch.decide(operations)
         batch.write()
     return batch
 
@@ -148,12 +162,17 @@ def existing(operations: Sequence[Operation]) -> dict[UUID, Task]:
 @dataclass
 class Batch:
     author: Author
-    revision: int
-    tasks: dict[UUID, Task]
+    # The owner's new one, where it is known before it is written.
+    revision: int | None = None
+    tasks: dict[UUID, Task] = field(default_factory=dict)
     results: list[Task] = field(default_factory=list)
     created: list[Task] = field(default_factory=list)
     changed: dict[UUID, Task] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+
+    def decide(self, operations: Sequence[Operation]) -> None:
+        for index, operation in enumerate(operations):
+            self.results.append(self.add(index, operation))
 
     def add(self, index: int, operation: Operation) -> Task:
         try:
@@ -167,12 +186,9 @@ class Batch:
 
     def create(self, operation: Operation, **origin: Any) -> Task:
         now = self.author.now
-        task = Task(user_id=self.author.owner_id)
-        # Through `change`: a task born DONE is completed. It is still version 1.
-        task.change(operation.values, now=now)
-        born = {"version": 1, "created_at": now, "updated_at": now}
-        for name, value in (born | origin).items():
-            setattr(task, name, value)
+        born = {"created_at": now, "updated_at": now, "revision": DEFERRED} | origin
+        task = Task(user_id=self.author.owner_id, **born)
+        task.take(operation.values, now=now)
         self.created.append(task)
         self.remember(task, task.history_of_creation())
         return task
@@ -199,69 +215,47 @@ class Batch:
     def alter(self, operation: Operation, task: Task) -> Task:
         change = operation.apply(task, self.author.now)
         if change:
-            self.changed[task.pk] = task
+            if not task._state.adding:  # else it is inserted as it is at last
+                self.changed[task.pk] = task
             self.remember(task, change)
         return task
 
     def remember(self, task: Task, change: Change) -> None:
-        task.revision = self.revision
+        if self.revision is not None:
+            task.revision = self.revision
         change.changed_by = self.author.actor_id
         change.request_id = self.author.request_id
         self.changes.append(change)
 
     def write(self) -> None:
+        parts, changed = self.insertions(), list(self.changed.values())
+        if len(changed) == 1:
+            parts["changed"] = update(changed[0])
+        written = send(parts) if parts else 0
+        if len(changed) > 1:
+            written = update_each(changed)
+        # The owner's row is held, so what was read is what is there; only housekeeping
+        # may have taken old trash meanwhile.
+        if changed and written != len(changed):
+            raise Task.DoesNotExist
+        self.count()
+
+    def write_advancing(self) -> None:
+        parts = self.insertions(revision=OWNERS_REVISION)
+        send_advancing(self.author.owner_id, parts)
+        self.count()
+
+    def insertions(self, **of_owner: str) -> dict[str, Fragment]:
+        parts = {}
         if self.created:
-            insert(self.created)
-            transaction.on_commit(partial(metrics.CREATED.inc, len(self.created)))
-        if self.changed:
-            update(list(self.changed.values()))
+            parts["created"] = insertion(self.created, **of_owner)
         if self.changes:
-            insert(self.changes)
+            parts["changes"] = insertion(self.changes)
+        return parts
 
-
-def insert(rows: Sequence[Model]) -> None:
-    """Write new rows in one statement, as `bulk_create` does, at half of its cost."""
-    table, columns, fields = shape(type(rows[0]))
-    places = f"({', '.join(['%s'] * len(fields))})"
-    database = connections["default"]  # `connection` would look that up each time
-    values = [
-        field.get_db_prep_save(getattr(row, field.attname), database)
-        for row in rows
-        for field in fields
-    ]
-    sql = f"INSERT INTO {table} ({columns}) VALUES {', '.join([places] * len(rows))}"  # noqa: S608
-    with database.cursor() as cursor:
-        cursor.execute(sql, values)
-
-
-@cache
-def shape(model: type[Model]) -> tuple[str, str, list[Any]]:
-    """The quoted table and columns of what is written of a model, and its fields."""
-    quote = connection.ops.quote_name
-    generated = (AutoField, GeneratedField)
-    every: tuple[Any, ...] = model._meta.concrete_fields
-    fields = [field for field in every if not isinstance(field, generated)]
-    columns = ", ".join(quote(field.column) for field in fields)
-    return quote(model._meta.db_table), columns, fields
-
-
-WRITTEN = (*Change.FIELDS, "version", "revision", "updated_at")
-
-
-def update(tasks: list[Task]) -> None:
-    """Write the tasks' fields in one statement.
-
-    The owner's row is held, so what was read is what is there; only housekeeping may
-    have taken old trash meanwhile.
-    """
-    if len(tasks) == 1:
-        [task] = tasks
-        values = {name: getattr(task, name) for name in WRITTEN}
-        written = Task.objects.filter(pk=task.pk).update(**values)
-    else:
-        written = Task.objects.bulk_update(tasks, WRITTEN)
-    if written != len(tasks):
-        raise Task.DoesNotExist
+    def count(self) -> None:
+        if self.created:
+            transaction.on_commit(partial(metrics.CREATED.inc, len(self.created)))
 
 
 def destroy(task_id: UUID, expects: Precondition, author: Author) -> None:

@@ -59,8 +59,8 @@ def attempt(connection: Connection, message: bytes) -> Answer | None:
     return None
 
 
-# Where in the transaction the worker dies: after the task was inserted, after its
-# history was inserted too and the answer is about to be stored.
+# Where in the transaction the worker dies: before the task and its history are written,
+# after that, when the answer is about to be stored.
 @pytest.mark.parametrize("table", ["tasks_change", "tasks_storedanswer"])
 def test_retry_after_a_killed_worker_makes_one_task(
     live: Server, record: Record, sql: Any, database: str, table: str

@@ -6,7 +6,6 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks import operations
 from tasks.models import Change, Task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import JSON, details_of, error_of
@@ -190,17 +189,18 @@ def test_creation_is_the_first_entry_of_the_history(
     ]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_failed_write_leaves_nothing(
     alice_api: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    insert = operations.insert
+    whole = Task.history_of_creation
 
-    def fail(rows: Any) -> None:
-        if isinstance(rows[0], Change):
-            raise RuntimeError
-        insert(rows)
+    def broken(task: Task) -> Change:
+        change = whole(task)
+        change.version = -1
+        return change
 
-    monkeypatch.setattr(operations, "insert", fail)
+    monkeypatch.setattr(Task, "history_of_creation", broken)
     alice_api.raise_request_exception = False
     response = alice_api.post("/api/tasks", {"title": "A"}, format="json")
 

@@ -13,7 +13,6 @@ from rest_framework.test import APIClient
 from accounts import authentication
 from accounts.models import User
 from taskapi.breaker import BreakerRedis
-from tasks import operations
 from tasks.models import Priority, Status, Task
 from tasks.operations import Author, Create, Delete, Update, perform, perform_one
 from tasks.reading import TaskPage
@@ -230,11 +229,15 @@ def test_write_that_rolls_back_moves_nothing(
 def test_write_that_fails_half_way_moves_nothing(
     alice_api: APIClient, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*args: Any, **kwargs: Any) -> None:
-        raise RuntimeError
+    whole = Task.change
+
+    def broken(task: Task, *args: Any, **kwargs: Any) -> Any:
+        change: Any = whole(task, *args, **kwargs)
+        change.version = -1
+        return change
 
     before = alice_api.get(LIST)
-    monkeypatch.setattr(operations, "insert", fail)
+    monkeypatch.setattr(Task, "change", broken)
     alice_api.raise_request_exception = False
     response = json(alice_api, "patch", f"{LIST}/{task.pk}", {"title": "B"})
     assert response.status_code == 500
