@@ -19,9 +19,7 @@ from django.db import OperationalError, transaction
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from tasks.models import StoredAnswer
 
@@ -42,7 +40,7 @@ class KeyInUse(Exception):
     """A request with this key, or another write of the user, still runs."""
 
 
-def once(request: Request, write: Callable[[], Response]) -> HttpResponse:
+def once(request: Request, write: Callable[[], HttpResponse]) -> HttpResponse:
     """The answer of `write`, or the stored one if the request was answered before.
 
     An exception from `write` leaves nothing behind, so a refused request may be
@@ -104,14 +102,14 @@ def replay(stored: StoredAnswer, request_fingerprint: str) -> HttpResponse:
     return answer(stored, {"Idempotency-Replayed": "true"})
 
 
-def store(request: Request, key: str, response: Response) -> HttpResponse:
+def store(request: Request, key: str, response: HttpResponse) -> HttpResponse:
     stored = StoredAnswer.objects.create(
         user_id=owner(request),
         key=key,
         fingerprint=fingerprint(request),
         status=response.status_code,
         headers={k: response[k] for k in KEPT_HEADERS if k in response},
-        body=JSONRenderer().render(response.data).decode(),
+        body=response.content.decode(),
         created_at=timezone.now(),
     )
     return answer(stored, {})
