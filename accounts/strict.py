@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -64,14 +64,37 @@ class StrictSerializer(serializers.Serializer[Any]):
     # Fields of our own answers that a client may send back; they are ignored.
     echoes: ClassVar[frozenset[str]] = frozenset()
 
+    @cached_property
+    def taken(self) -> dict[str, tuple[serializers.Field[Any, Any, Any, Any], Any]]:
+        """The fields that are read, and the method that validates each further."""
+        return {
+            name: (field, getattr(self, f"validate_{name}", None))
+            for name, field in self.fields.items()
+            if not field.read_only
+        }
+
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            accepted = [
-                name for name, field in self.fields.items() if not field.read_only
-            ]
-            unknown = data.keys() - self.fields.keys() - self.echoes
-            refuse_unknown(unknown, accepted, "field")
-        return super().to_internal_value(data)
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)  # refuses it
+        if unknown := data.keys() - self.taken.keys() - self.echoes:
+            refuse_unknown(unknown - self.fields.keys(), [*self.taken], "field")
+        return self.values_in(data)
+
+    def values_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What DRF does next, of JSON only and at half of its cost."""
+        found: dict[Any, Any] = {}
+        errors = {}
+        for name, (field, validate) in self.taken.items():
+            try:
+                value = field.run_validation(data.get(name, serializers.empty))
+                found[field.source] = validate(value) if validate else value
+            except ValidationError as error:
+                errors[name] = error.detail
+            except serializers.SkipField:
+                continue
+        if errors:
+            raise ValidationError(errors)
+        return found
 
 
 def refuse_unknown(unknown: set[str], accepted: list[str], kind: str) -> None:

@@ -1,0 +1,48 @@
+import pytest
+from rest_framework.serializers import CharField, IntegerField, ValidationError
+
+from accounts.strict import StrictSerializer
+
+
+class Coat(StrictSerializer):
+    """One field with each of what DRF lets a field have."""
+
+    size = IntegerField(source="number", max_value=60)
+    colour = CharField(default="red")
+    label = CharField(required=False)
+    made = CharField(read_only=True)
+
+    echoes = frozenset({"id"})
+
+    def validate_size(self, value: int) -> int:
+        if value % 2:
+            raise ValidationError("Even sizes only.", "odd")
+        return value + 100
+
+
+def test_values_are_what_the_fields_and_their_methods_make_of_them() -> None:
+    sent = {"size": 48, "made": "in Spain", "id": "ignored"}
+
+    assert Coat().run_validation(sent) == {"number": 148, "colour": "red"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "codes"),
+    [
+        ({}, {"size": "required"}),
+        ({"size": 47}, {"size": "odd"}),
+        ({"size": 62, "label": ""}, {"size": "max_value", "label": "blank"}),
+        ({"size": 48, "smell": 1, "made": 1}, {"smell": "unknown"}),
+        (["size"], {"non_field_errors": "invalid"}),
+        (None, None),
+    ],
+)
+def test_refusal_tells_all_that_is_wrong(
+    sent: object, codes: dict[str, str] | None
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Coat().run_validation(sent)
+
+    found = refused.value.get_codes()
+    wanted = codes and {name: [code] for name, code in codes.items()}
+    assert found == (wanted or ["null"])
