@@ -80,6 +80,11 @@ class StrictSerializer(serializers.Serializer[Any]):
             refuse_unknown(unknown - self.fields.keys(), [*self.taken], "field")
         return self.values_in(data)
 
+    def run_validators(self, value: Any) -> None:
+        # DRF would first look for defaults of fields that are only read.
+        if self.validators:
+            super().run_validators(value)
+
     def values_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What DRF does next, of JSON only and at half of its cost."""
         found: dict[Any, Any] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -98,6 +99,15 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return found | {"is_exact": not more}
 
 
+@cache
+def blank(model: type[models.Model]) -> dict[str, Any]:
+    """The default of each field; None where each row needs one of its own."""
+    return {
+        field.attname: None if field.default is uuid4 else field.get_default()
+        for field in model._meta.concrete_fields
+    }
+
+
 class Task(models.Model):
     """Something to do, owned by one user."""
 
@@ -178,6 +188,11 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @classmethod
+    def made(cls, **values: Any) -> Self:
+        """A new one; Django takes values by place at half the cost of by name."""
+        return cls(*(blank(cls) | {"id": uuid4()} | values).values())
 
     @property
     def etag(self) -> str:
@@ -264,12 +279,13 @@ class Change(models.Model):
             for name, wire in cls.FIELDS.items()
             if name in before
         ]
-        return cls(
-            task_id=task.pk,
-            version=task.version,
-            changed_at=task.updated_at,
-            fields=fields,
-        )
+        values = {
+            "task_id": task.pk,
+            "version": task.version,
+            "changed_at": task.updated_at,
+            "fields": fields,
+        }
+        return cls(*(blank(cls) | values).values())
 
 
 def plain(field: str, value: Any) -> Any:

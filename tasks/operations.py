@@ -187,7 +187,7 @@ class Batch:
     def create(self, operation: Operation, **origin: Any) -> Task:
         now = self.author.now
         born = {"created_at": now, "updated_at": now, "revision": DEFERRED} | origin
-        task = Task(user_id=self.author.owner_id, **born)
+        task = Task.made(user_id=self.author.owner_id, **born)
         task.take(operation.values, now=now)
         self.created.append(task)
         self.remember(task, task.history_of_creation())
