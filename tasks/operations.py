@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import DEFERRED
 
 from accounts.reading import Fragment
 from tasks import metrics
+from tasks.instances import new
 from tasks.models import Change, Task
 from tasks.preconditions import ANYTHING, Precondition
 from tasks.statements import (
     OWNERS_REVISION,
     can_join,
+    existing,
     insertion,
     send,
     send_advancing,
@@ -148,22 +149,17 @@ def run(operations: Sequence[Operation], author: Author) -> "Batch":
         return batch
     with transaction.atomic():
         batch.revision = get_user_model()._default_manager.advance(author.owner_id)
-        batch.tasks = existing(operations)
+        batch.tasks = existing({each.id for each in operations if each.id})
         batch.decide(operations)
         batch.write()
     return batch
 
 
-def existing(operations: Sequence[Operation]) -> dict[UUID, Task]:
-    ids = {operation.id for operation in operations if operation.id}
-    return Task.objects.in_bulk(ids) if ids else {}
-
-
 @dataclass
 class Batch:
     author: Author
-    # The owner's new one, where it is known before it is written.
-    revision: int | None = None
+    # The owner's new one; 0 where only the statement that writes it knows it.
+    revision: int = 0
     tasks: dict[UUID, Task] = field(default_factory=dict)
     results: list[Task] = field(default_factory=list)
     created: list[Task] = field(default_factory=list)
@@ -186,8 +182,8 @@ class Batch:
 
     def create(self, operation: Operation, **origin: Any) -> Task:
         now = self.author.now
-        born = {"created_at": now, "updated_at": now, "revision": DEFERRED} | origin
-        task = Task.made(user_id=self.author.owner_id, **born)
+        born = {"id": uuid4(), "created_at": now, "updated_at": now} | origin
+        task = new(Task, user_id=self.author.owner_id, **born)
         task.take(operation.values, now=now)
         self.created.append(task)
         self.remember(task, task.history_of_creation())
@@ -221,8 +217,7 @@ class Batch:
         return task
 
     def remember(self, task: Task, change: Change) -> None:
-        if self.revision is not None:
-            task.revision = self.revision
+        task.revision = self.revision
         change.changed_by = self.author.actor_id
         change.request_id = self.author.request_id
         self.changes.append(change)
@@ -231,7 +226,7 @@ class Batch:
         parts, changed = self.insertions(), list(self.changed.values())
         if len(changed) == 1:
             parts["changed"] = update(changed[0])
-        written = send(parts) if parts else 0
+        written = len(send(parts)) if parts else 0
         if len(changed) > 1:
             written = update_each(changed)
         # The owner's row is held, so what was read is what is there; only housekeeping
@@ -242,7 +237,9 @@ class Batch:
 
     def write_advancing(self) -> None:
         parts = self.insertions(revision=OWNERS_REVISION)
-        send_advancing(self.author.owner_id, parts)
+        revision = send_advancing(self.author.owner_id, parts)
+        for task in self.created:
+            task.revision = revision
         self.count()
 
     def insertions(self, **of_owner: str) -> dict[str, Fragment]:

@@ -1,10 +1,10 @@
-"""The statements that write tasks and their history.
+"""The statements that write tasks and their history, and read what is to be changed.
 
-Where the database has data-modifying WITH (PostgreSQL) they are parts of one: that
+Where the database has data-modifying WITH (PostgreSQL) writes are parts of one: that
 takes one round trip, and is all or nothing without a transaction around it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, connections
 from django.db.models import AutoField, GeneratedField, IntegerField, JSONField, Model
 
-from accounts.reading import Fragment
+from accounts.reading import Fragment, Prepared, plain
 from tasks.models import Change, Task
 
 # What a write may change of a task that is there.
@@ -28,41 +28,71 @@ def can_join() -> bool:
     return connections["default"].vendor == "postgresql"
 
 
-def send(parts: Mapping[str, Fragment]) -> int:
-    """Run all parts, in a transaction; how many rows the last one wrote."""
-    with connections["default"].cursor() as cursor:
-        for sql, values in [joined(parts)] if can_join() else parts.values():
-            cursor.execute(sql, values)
-        return int(cursor.rowcount)
+def send(parts: Mapping[str, Fragment], returning: str = "1") -> Sequence[Any]:
+    """Run all parts, in a transaction; what the last returns of each row it writes."""
+    database: Any = connections["default"]
+    *ahead, (sql, values) = parts.values()
+    sql = f"{sql} RETURNING {returning}"
+    if can_join():
+        written: Sequence[Any] = database.rows(*joined(parts, sql), is_prepared=True)
+        return written
+    with database.cursor() as cursor:
+        for each in ahead:
+            cursor.execute(*each)
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
 
 
-def joined(parts: Mapping[str, Fragment]) -> Fragment:
+def joined(parts: Mapping[str, Fragment], last: str) -> Fragment:
     """All parts as one statement; they see what was there before, not each other."""
-    *ahead, (_, (last, _)) = parts.items()
-    before = ", ".join([f"{name} AS ({sql})" for name, (sql, _) in ahead])
+    names = [*parts][:-1]
+    ahead = ", ".join([f"{name} AS ({parts[name][0]})" for name in names])
     values = [value for _, each in parts.values() for value in each]
-    return f"WITH {before} {last}" if before else last, values
+    return f"WITH {ahead} {last}" if ahead else last, values
 
 
-def send_advancing(owner_id: UUID, parts: Mapping[str, Fragment]) -> None:
-    """Run all parts and `advance` as one statement; User.DoesNotExist.
+def send_advancing(owner_id: UUID, parts: Mapping[str, Fragment]) -> int:
+    """Run all parts and `advance` as one statement, and return the new revision;
+    User.DoesNotExist.
 
     Only parts that read nothing: what they see is from before the wait for the owner's
     row. Needs no transaction.
     """
     users = get_user_model()
+    owner = users._default_manager.advancing(owner_id)
     try:
-        send({OWNER: users._default_manager.advancing(owner_id), **parts})
+        revisions = send({OWNER: owner, **parts}, returning=OWNERS_REVISION)
     except IntegrityError as error:
         if column_of(error) == "revision":  # that of no owner
             raise users.DoesNotExist from error
         raise
+    return int(revisions[0][0])
 
 
 def column_of(error: IntegrityError) -> str | None:
     """The column that was not to be null."""
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "column_name", None)
+
+
+def existing(ids: Collection[UUID]) -> dict[UUID, Task]:
+    """The tasks of these ids, live or trashed."""
+    if not ids:
+        return {}
+    names, every = reading()
+    places = ", ".join(["%s"] * len(ids))
+    sql = f"{every.fragment[0]} WHERE id IN ({places})"
+    with connections["default"].cursor() as cursor:
+        cursor.execute(sql, [plain(pk) for pk in ids])
+        rows = cursor.fetchall()
+    tasks = [Task.from_db("default", names, every.row(row)) for row in rows]
+    return {task.pk: task for task in tasks}
+
+
+@cache
+def reading() -> tuple[list[str], Prepared]:
+    names = [field.attname for field in Task._meta.concrete_fields]
+    return names, Prepared(Task.objects.values_list(*names))
 
 
 class Shape:
@@ -121,7 +151,7 @@ def update(task: Task) -> Fragment:
 
 
 def update_each(tasks: Sequence[Task]) -> int:
-    """Write the tasks as they are, in one round trip; how many there were."""
+    """Write the tasks as they are, in one round trip; how many there are."""
     sql, shape = updating()
     with connections["default"].cursor() as cursor:
         cursor.executemany(sql, [shape.values(task) for task in tasks])

@@ -120,7 +120,8 @@ class TaskView(StrictView, GenericViewSet[Any]):
         )
 
     def task_answer(self, task: Task, status: int = 200, **more: str) -> HttpResponse:
-        return self.answer(s.represent(*s.VALUES(task)), status, **headers_of(task), **more)
+        data = s.represent(*s.VALUES(task))
+        return self.answer(data, status, **headers_of(task), **more)
 
     def page(self, queryset: Any) -> dict[str, Any]:
         rows = self.pages.paginate_queryset(queryset, self.request, view=self)
