@@ -136,6 +136,14 @@ def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
             Idempotency_Key="batch",
         )
         done, again = server.ask(batch), server.ask(batch)
+        lower = [
+            {"op": "update", "id": task["id"], "data": {"priority": "LOW"}}
+            for task in made[1:]
+        ]
+        lower_all = {"operations": lower}
+        lowered = server.ask(
+            request("POST", "/api/tasks/batch", lower_all, token=token)
+        ).json["results"]
         stats = server.ask(request("GET", "/api/tasks/stats", token=token))
         renewed = server.ask(refresh_request(owner.refresh))
         everything = request("GET", "/api/auth/me/export", token=token)
@@ -149,6 +157,7 @@ def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
         assert (changed.status, stale.status) == (200, 412)
         assert (done.status, again.status) == (200, 200)
         assert again.headers["Idempotency-Replayed"] == "true"
+        assert [each["task"]["priority"] for each in lowered] == ["LOW"] * 4
         assert stats.status == renewed.status == 200
         assert {len(each.json["tasks"]) for each in exports} == {7}
         assert {len(each.body.splitlines()) for each in files} == {7}
