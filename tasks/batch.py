@@ -20,7 +20,7 @@ OPTIONAL: dict[str, set[str]] = {
     "update": {"version"},
     "delete": {"version"},
 }
-BODIES = {"create": TaskInput, "update": TaskPatch}
+BODIES = {"create": TaskInput(), "update": TaskPatch()}
 
 
 class IdField(serializers.UUIDField):
@@ -62,10 +62,10 @@ class OperationSerializer(StrictSerializer):
     def values(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "data" not in attrs:
             return {}
-        body = BODIES[attrs["op"]](data=attrs["data"])
-        if not body.is_valid():
-            raise serializers.ValidationError({"data": body.errors})
-        return dict(body.validated_data)
+        try:
+            return dict(BODIES[attrs["op"]].run_validation(attrs["data"]))
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"data": error.detail}) from error
 
 
 class BatchSerializer(StrictSerializer):

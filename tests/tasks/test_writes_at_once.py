@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks import operations, statements
-from tasks.models import Change, Task
+from tasks.models import Change, StoredAnswer, Task
 from tasks.operations import Create, Import, Restore, Update, perform, perform_one
 from tests.factories import make_task
 from tests.tasks.wire import author, error_of, trash
@@ -230,6 +230,26 @@ def test_creation_that_breaks_a_rule_writes_nothing(
 
     assert not Task.objects.exists()
     assert revision_of(alice) == 0
+
+
+def test_creation_with_a_key_that_breaks_a_rule_leaves_neither(
+    alice: User, alice_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create() -> Any:
+        key = {"HTTP_IDEMPOTENCY_KEY": "k"}
+        return alice_api.post(LIST, {"title": "A"}, format="json", **key)
+
+    alice_api.raise_request_exception = False
+    with monkeypatch.context() as broken:
+        broken.setattr(Task, "history_of_creation", lambda task: Change(task=task))
+        assert create().status_code == 500
+
+    assert not Task.objects.exists()
+    assert not StoredAnswer.objects.exists()
+    assert revision_of(alice) == 0
+    mended = create()
+    assert mended.status_code == 201
+    assert "Idempotency-Replayed" not in mended
 
 
 def test_title_that_the_database_refuses_moves_nothing(alice: User) -> None:
