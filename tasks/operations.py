@@ -142,7 +142,7 @@ def perform(operations: Sequence[Operation], author: Author) -> list[Task]:
 def run(operations: Sequence[Operation], author: Author) -> "Batch":
     """`perform`, to see also which tasks were created and which changed."""
     batch = Batch(author)
-    if can_join() and all(isinstance(each, Create) for each in operations):
+    if can_join() and set(map(type, operations)) == {Create}:
         # Nothing is read, so nothing has to be held before it is decided.
         batch.decide(operations)
         batch.write_advancing()
