@@ -125,3 +125,43 @@ def test_nothing_is_lost_or_doubled_while_workers_are_killed(
     count = "SELECT count(*), count(DISTINCT title) FROM tasks_task WHERE user_id = %s"
     assert sql(count, owner.user_id) == [(made, made)]
     record(f"{kills} workers killed, {made} keys, {made} tasks; {dict(outcomes)}")
+
+
+HALF_WRITTEN = """
+SELECT u.revision, count(t.id), count(DISTINCT t.revision), count(c.id)
+FROM accounts_user u
+LEFT JOIN tasks_task t ON t.user_id = u.id
+LEFT JOIN tasks_change c ON c.task_id = t.id
+WHERE u.id = %s GROUP BY u.id
+"""
+
+
+def test_creation_without_a_key_is_whole_or_not_there_when_its_worker_is_killed(
+    live: Server, record: Record, sql: Any
+) -> None:
+    owner, done = register(live), Event()
+    message = request("POST", "/api/tasks", {"title": "A"}, token=owner.access)
+
+    def keep_creating() -> set[str]:
+        connection, made = Connection(live.port), set()
+        while not done.is_set():
+            if answer := attempt(connection, message):
+                made.add(answer.json["id"])
+        connection.close()
+        return made
+
+    clients = [threads.submit(keep_creating) for _ in range(8)]
+    try:
+        for number in rounds(0.2, most=40):
+            sleep(0.2)
+            live.kill(number)
+            live.wait_for_workers()
+    finally:
+        done.set()
+    made = set[str]().union(*[client.result(30) for client in clients])
+
+    found = sql("SELECT id FROM tasks_task WHERE user_id = %s", owner.user_id)
+    ids = {str(pk) for (pk,) in found}
+    assert made <= ids
+    assert sql(HALF_WRITTEN, owner.user_id) == [(len(ids),) * 4]
+    record(f"{len(made)} answered, {len(ids)} there, each with revision and history")
