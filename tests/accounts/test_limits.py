@@ -12,7 +12,7 @@ from accounts.limits import Limit
 from accounts.models import Session, User
 from tests.accounts.clock import Clock
 from tests.accounts.wire import error, post, refresh, sign_in
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, api_of
 
 ALICE = {"email": "alice@example.com"}
 RIGHT = ALICE | {"password": PASSWORD}
@@ -394,6 +394,23 @@ def test_what_is_no_address_breaks_no_limit(settings: Any, email: Any) -> None:
     answers = [Client().post("/api/auth/login", **sent).status_code for _ in range(3)]
 
     assert answers == [400, 400, 429]
+
+
+@pytest.mark.parametrize("url", ["of the tests", None])
+def test_token_of_a_dead_session_uses_up_nothing(
+    alice: User, settings: Any, url: str | None
+) -> None:
+    if url is None:
+        settings.REDIS_URL = None
+    dead, alive = api_of(alice), api_of(alice)
+    Session.objects.earliest("created_at").delete()
+    limit(settings, user=2)
+
+    refused = [dead.get("/api/auth/me").status_code for _ in range(3)]
+    served = [alive.get("/api/auth/me").status_code for _ in range(3)]
+
+    assert refused == [401] * 3
+    assert served == [200, 200, 429]
 
 
 @pytest.fixture

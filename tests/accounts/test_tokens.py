@@ -416,6 +416,7 @@ def test_tokens_of_a_key_that_was_dropped_are_refused(
     alice: User, keys: Any, kind: str
 ) -> None:
     old = sign_in(alice)
+    assert is_welcome(old["accessToken"])
     setattr(keys, f"JWT_{kind}_SECRET", OTHER_KEY)
     tokens.backend.cache_clear()
 

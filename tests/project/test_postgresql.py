@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import close_old_connections, connection
 from rest_framework.test import APIClient
 
@@ -153,3 +154,31 @@ def test_moments_are_in_utc(alice: User, moment: datetime) -> None:
     read = Task.objects.get().due_at
     assert read == moment
     assert read.utcoffset() == timedelta(0)
+
+
+def plans(table: str) -> list[int]:
+    """How often each prepared statement about this table had a plan for any values."""
+    sql = "SELECT generic_plans FROM pg_prepared_statements WHERE statement LIKE %s"
+    return ask(connection, sql, f'%"{table}"%')
+
+
+@pytest.mark.parametrize("query", ["status=TODO", "q=plants", "dueDate=none"])
+def test_filtered_list_is_planned_for_its_values(
+    alice_api: APIClient, query: str
+) -> None:
+    connection.close()
+    for _ in range(OFTEN):
+        cache.clear()
+        get(alice_api, f"/api/tasks?{query}")
+
+    assert plans("tasks_task") == []
+
+
+def test_session_of_a_kept_list_is_planned_once(alice_api: APIClient) -> None:
+    connection.close()
+    for _ in range(2 * OFTEN):
+        get(alice_api, "/api/tasks")
+
+    assert plans("tasks_task") == []
+    [generic] = plans("accounts_session")
+    assert generic
