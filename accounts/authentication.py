@@ -42,7 +42,8 @@ class WholeUser(Reading):
 
     def user(self) -> User:
         [row] = self.rows
-        return User.from_db("default", USER, user_query().row(row))
+        values = dict(zip(USER, user_query().row(row), strict=True)) | {"id": self.pk}
+        return User.from_db("default", USER, [*values.values()])
 
 
 USER = [field.attname for field in User._meta.concrete_fields]

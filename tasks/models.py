@@ -100,6 +100,11 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return found | {"is_exact": not more}
 
 
+def etag(version: int) -> str:
+    """What names this version of a task."""
+    return f'"v{version}"'
+
+
 class Task(models.Model):
     """Something to do, owned by one user."""
 
@@ -183,7 +188,7 @@ class Task(models.Model):
 
     @property
     def etag(self) -> str:
-        return f'"v{self.version}"'
+        return etag(self.version)
 
     def readable_by(self, user_id: UUID) -> Self:
         if self.user_id != user_id:

@@ -20,6 +20,7 @@ from tasks.preconditions import is_unchanged
 from tasks.serializers import FIELDS
 
 Row = Sequence[Any]
+OWNER, VERSION = FIELDS.index("user_id"), FIELDS.index("version")
 
 
 class OneTask(Reading):
@@ -31,12 +32,15 @@ class OneTask(Reading):
     def along(self) -> tuple[Along, Mapping[str, Any]]:
         return along_one_task(), {"task": self.pk}
 
-    def task(self) -> Task:
-        """The task; Task.DoesNotExist."""
+    def row(self, user_id: UUID) -> Row:
+        """What the user may read of it; Task.DoesNotExist, Task.Forbidden."""
         [row] = self.rows
         if row[0] is None:
             raise Task.DoesNotExist
-        return Task.from_db("default", FIELDS, one_task().row(row))
+        row = one_task().row(row)
+        if str(row[OWNER]) != str(user_id):
+            raise Task.Forbidden
+        return row
 
 
 @cache

@@ -21,9 +21,9 @@ from tasks import serializers as s
 from tasks.batch import BatchResultSerializer, BatchSerializer
 from tasks.filters import TaskFilter
 from tasks.idempotency import KEY_PATTERN, once
-from tasks.models import Change, Task, TaskQuerySet
+from tasks.models import Change, Task, TaskQuerySet, etag
 from tasks.preconditions import TAGS_PATTERN, Precondition, is_unchanged, tags
-from tasks.reading import OneTask, Row, TaskPage
+from tasks.reading import VERSION, OneTask, Row, TaskPage
 
 
 def header(name: str, description: str, **schema: Any) -> OpenApiParameter:
@@ -68,8 +68,8 @@ def validator(serializer: Any) -> Any:
     return serializer()
 
 
-def headers_of(task: Task) -> dict[str, str]:
-    return cache.HEADERS | {"ETag": task.etag}
+def headers_of(row: Row) -> dict[str, str]:
+    return cache.HEADERS | {"ETag": etag(row[VERSION])}
 
 
 class TaskView(StrictView, GenericViewSet[Any]):
@@ -119,9 +119,8 @@ class TaskView(StrictView, GenericViewSet[Any]):
             body, content_type="application/json", status=status, headers=headers
         )
 
-    def task_answer(self, task: Task, status: int = 200, **more: str) -> HttpResponse:
-        data = s.represent(*s.VALUES(task))
-        return self.answer(data, status, **headers_of(task), **more)
+    def task_answer(self, row: Row, status: int = 200, **more: str) -> HttpResponse:
+        return self.answer(s.represent(*row), status, **headers_of(row), **more)
 
     def page(self, queryset: Any) -> dict[str, Any]:
         rows = self.pages.paginate_queryset(queryset, self.request, view=self)
@@ -184,7 +183,7 @@ class TaskViewSet(TaskView):
 
     def create_once(self) -> HttpResponse:
         task = self.perform(operations.Create(self.valid(s.TaskInput)))
-        return self.task_answer(task, 201, Location=f"/api/tasks/{task.pk}")
+        return self.task_answer(s.VALUES(task), 201, Location=f"/api/tasks/{task.pk}")
 
     @extend_schema(
         operation_id="getTask",
@@ -193,10 +192,10 @@ class TaskViewSet(TaskView):
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponse:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
-        task = self.read.task().readable_by(self.caller_id)
-        if is_unchanged(request._request, task.etag):
-            return HttpResponse(status=304, headers=headers_of(task))
-        return self.task_answer(task)
+        row = self.read.row(self.caller_id)
+        if is_unchanged(request._request, etag(row[VERSION])):
+            return HttpResponse(status=304, headers=headers_of(row))
+        return self.task_answer(row)
 
     @extend_schema(
         operation_id="updateTask",
@@ -229,7 +228,8 @@ class TaskViewSet(TaskView):
 
     def update_with(self, values: dict[str, Any], id: UUID) -> HttpResponse:
         expects = self.expected(values.pop("version", None))
-        return self.task_answer(self.perform(operations.Update(values, id, expects)))
+        task = self.perform(operations.Update(values, id, expects))
+        return self.task_answer(s.VALUES(task))
 
     @extend_schema(
         operation_id="deleteTask",
@@ -253,7 +253,7 @@ class TaskViewSet(TaskView):
     def restore(self, request: Request, id: UUID) -> HttpResponse:
         """Take a task back out of the trash."""
         restore = operations.Restore(id=id, expects=self.expected(self.version()))
-        return once(request, lambda: self.task_answer(self.perform(restore)))
+        return once(request, lambda: self.task_answer(s.VALUES(self.perform(restore))))
 
     @extend_schema(
         operation_id="batchTasks",

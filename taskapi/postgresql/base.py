@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg.types.datetime import TimestamptzLoader
+from psycopg.types.string import TextLoader
 
 # The stubs describe psycopg 2's.
 Cursor: Any = base.ServerBindingCursor
@@ -52,7 +53,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def rows(
         self, sql: str, params: Sequence[Any], is_prepared: bool
     ) -> list[tuple[Any, ...]]:
-        """All rows of one statement; django.db.Error.
+        """All rows of one statement, UUIDs as text; django.db.Error.
 
         `cursor()` makes objects that end with the statement, and translates errors of
         each of its steps. Whoever watches statements sees this one, too.
@@ -65,6 +66,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             reader = self.reader
             if reader is None or reader.connection is not self.connection:
                 reader = self.reader = self.connection.cursor()
+                # As answers have them; to make objects of them takes longer.
+                reader.adapters.register_loader("uuid", TextLoader)
             # None: once it was sent a few times.
             reader.execute(sql, params, prepare=None if is_prepared else False)
             rows: list[tuple[Any, ...]] = reader.fetchall()
@@ -76,6 +79,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.is_preparing = is_prepared
         try:
             with self.cursor() as cursor:
+                cursor.adapters.register_loader("uuid", TextLoader)
                 cursor.execute(sql, params)
                 rows: list[tuple[Any, ...]] = cursor.fetchall()
         finally:

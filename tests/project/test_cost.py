@@ -65,9 +65,9 @@ COSTS = {
 # instructions and has its own; a later one has those of the last.
 NAMES = ("health", "list_cached", "list_fresh", "detail", "create")
 CEILINGS = {
-    (3, 11): (3_100, 7_300, 12_900, 7_900, 14_000),
-    (3, 12): (2_900, 6_700, 11_800, 7_200, 12_800),
-    (3, 13): (2_900, 6_700, 11_800, 7_200, 12_800),
+    (3, 11): (3_100, 7_100, 11_000, 7_200, 14_000),
+    (3, 12): (2_900, 6_500, 10_100, 6_600, 12_800),
+    (3, 13): (2_900, 6_500, 10_100, 6_600, 12_800),
 }
 MOST = CEILINGS.get(sys.version_info[:2], CEILINGS[max(CEILINGS)])
 ADVICE = """
