@@ -56,14 +56,13 @@ span: Callable[[str], AbstractContextManager[Any]] | None = None
 class BreakerRedis(redis.Redis):
     """`redis.Redis` behind the process's breaker; ConnectionError while it is open.
 
-    The commands that come with nearly every request go over a connection that is the
-    thread's own: to take one from the pool and to watch it there costs more than the
-    command.
+    The commands that come with nearly every request go over connections of their own:
+    to take one from the pool and to watch it there costs more than the command.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.own = threading.local()
+        self.free: list[Any] = []
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         return self.guarded(super().execute_command, *args, **options)
@@ -98,25 +97,35 @@ class BreakerRedis(redis.Redis):
 
     def evaluate(self, script: str, asked: Sequence[Any]) -> Any:
         line = self.line()
-        line.send_packed_command(packed("EVALSHA", name_of(script), *asked))
         try:
-            return line.read_response()
-        except NoScriptError:  # as it is after a restart of Redis
-            line.send_packed_command(packed("EVAL", script, *asked))
-            return line.read_response()
+            line.send_packed_command(packed("EVALSHA", name_of(script), *asked))
+            try:
+                return line.read_response()
+            except NoScriptError:  # as it is after a restart of Redis
+                line.send_packed_command(packed("EVAL", script, *asked))
+                return line.read_response()
+        finally:
+            self.free.append(line)
 
     def set_unanswered(self, key: str, value: bytes, seconds: int) -> None:
         """SET without waiting for Redis to say that it did."""
         if breaker.allows():
+            line = self.line()
             put = packed("SET", key, value, "EX", seconds)
-            self.line().send_packed_command(SKIP + put)
+            line.send_packed_command(SKIP + put)
+            self.free.append(line)
 
     def line(self) -> Any:
-        """This thread's connection: nobody hung up, and nothing is left in it."""
-        line = getattr(self.own, "line", None)
+        """A connection to use alone and put back: nobody hung up, and nothing is left
+        in it.
+        """
+        try:
+            line = self.free.pop()
+        except IndexError:
+            line = None
         if line is None or line.pid != os.getpid():
             pool = self.connection_pool
-            line = self.own.line = pool.connection_class(**pool.connection_kwargs)
+            line = pool.connection_class(**pool.connection_kwargs)
         line.connect()
         with suppress(ConnectionError):
             if not line.can_read():

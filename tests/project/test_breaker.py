@@ -210,9 +210,11 @@ def test_own_connection_that_redis_ended_is_replaced(own: BreakerRedis) -> None:
 
 
 def test_own_connection_with_an_unread_answer_is_replaced(own: BreakerRedis) -> None:
-    own.line().send_command("PING")
-    while not own.own.line.can_read():
+    line = own.line()
+    line.send_command("PING")
+    while not line.can_read():
         pass
+    own.free.append(line)
 
     assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
 
