@@ -237,14 +237,16 @@ def test_walk_among_writes_neither_repeats_nor_skips_what_stood_still(
 ) -> None:
     dice = random.Random(1)
     by_id = {str(task.pk): task for task in mixed}
+    places = {pk: place for place, pk in enumerate(by_id)}  # ids are made at random
     touched: set[str] = set()
 
     def meanwhile(seen: list[str]) -> None:
         clock.advance(seconds=1)
         make_task(alice, title=dice.choice("am"), due_at=dice.choice([None, NOON]))
-        behind, ahead = sorted(seen), sorted(by_id.keys() - seen)
+        behind = sorted(places.keys() & seen, key=places.__getitem__)
+        ahead = sorted(places.keys() - seen, key=places.__getitem__)
         for chosen in dice.sample(behind, 1) + dice.sample(ahead, min(2, len(ahead))):
-            if chosen in by_id and chosen not in touched:
+            if chosen not in touched:
                 touched.add(chosen)
                 act = dice.choice([rewrite, rewrite, delete])
                 act(alice_api, by_id[chosen], dice)
