@@ -1,4 +1,4 @@
-"""Tasks and what is remembered about them; every rule about a task lives here."""
+"""Tasks and the named queries of them."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,23 +10,8 @@ from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.db.models import Count, Q
 
-from tasks.instances import new
-
-
-class Status(models.TextChoices):
-    TODO = "TODO"
-    IN_PROGRESS = "IN_PROGRESS"
-    DONE = "DONE"
-
-
-class Priority(models.IntegerChoices):
-    """Numbers, so that sorting by priority sorts by urgency; the wire has the names."""
-
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
-    URGENT = 4
-
+from tasks.models.changes import Change
+from tasks.models.choices import Priority, Status
 
 # Counting is what grows with the number of tasks; a count stops here.
 MOST_COUNTED = 10_000
@@ -195,7 +180,7 @@ class Task(models.Model):
             raise self.Forbidden
         return self
 
-    def change(self, values: Mapping[str, Any], *, now: datetime) -> "Change | None":
+    def change(self, values: Mapping[str, Any], *, now: datetime) -> Change | None:
         """Take new values in memory and return what to remember, or None if nothing
         changed. Completion follows the status, unless it is given; the version counts
         the change.
@@ -218,88 +203,6 @@ class Task(models.Model):
             setattr(self, name, values[name])
         return before
 
-    def history_of_creation(self) -> "Change":
+    def history_of_creation(self) -> Change:
         named = (name for name in Change.FIELDS if getattr(self, name) is not None)
         return Change.since(dict.fromkeys(named), self)
-
-
-class Change(models.Model):
-    """One change of one task: who, when, and each field's value before and after."""
-
-    # Model field -> its name on the wire.
-    FIELDS = {
-        "title": "title",
-        "description": "description",
-        "status": "status",
-        "priority": "priority",
-        "due_at": "dueDate",
-        "completed_at": "completedAt",
-        "deleted_at": "deletedAt",
-    }
-
-    task = models.ForeignKey(
-        Task, models.CASCADE, related_name="changes", db_index=False
-    )
-    version = models.PositiveIntegerField()
-    # Not a foreign key: the trail outlives the account of an administrator.
-    changed_by = models.UUIDField(null=True)
-    changed_at = models.DateTimeField()
-    request_id = models.CharField(max_length=64, blank=True)
-    fields = models.JSONField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["task", "version"], name="change_once_a_version"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"version {self.version}"
-
-    @classmethod
-    def since(cls, before: Mapping[str, Any], task: Task) -> Self:
-        """From these values of some fields to those that the task has now."""
-        fields = [
-            {
-                "field": wire,
-                "from": plain(name, before[name]),
-                "to": plain(name, getattr(task, name)),
-            }
-            for name, wire in cls.FIELDS.items()
-            if name in before
-        ]
-        made = {"version": task.version, "changed_at": task.updated_at}
-        return new(cls, task_id=task.pk, fields=fields, **made)
-
-
-def plain(field: str, value: Any) -> Any:
-    """A field's value as the wire has it."""
-    if isinstance(value, datetime):
-        return in_utc(value)
-    return Priority(value).name if field == "priority" and value else value
-
-
-def in_utc(value: datetime) -> str:
-    """A time that is in UTC, as they all are, the way RFC 3339 writes it."""
-    return value.isoformat().replace("+00:00", "Z")
-
-
-class StoredAnswer(models.Model):
-    """The answer to a request with an Idempotency-Key, kept to be given again."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
-    key = models.CharField(max_length=255)
-    fingerprint = models.CharField(max_length=64)
-    status = models.PositiveSmallIntegerField()
-    headers = models.JSONField()
-    body = models.TextField()
-    created_at = models.DateTimeField(db_index=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["user", "key"], name="answer_once_a_key")
-        ]
-
-    def __str__(self) -> str:
-        return self.key
