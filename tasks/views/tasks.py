@@ -1,137 +1,34 @@
-"""`/api/tasks`: thin; what may be done is decided in models and operations."""
+"""`/api/tasks` but for the trash and the history."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import GenericViewSet
 
 from accounts.reading import Asker, Reading
-from accounts.strict import StrictView
-from tasks import cache, operations
+from tasks import operations
 from tasks import serializers as s
 from tasks.batch import BatchResultSerializer, BatchSerializer
 from tasks.filters import TaskFilter
-from tasks.idempotency import KEY_PATTERN, once
-from tasks.models import Change, Task, TaskQuerySet, etag
-from tasks.preconditions import TAGS_PATTERN, Precondition, is_unchanged, tags
+from tasks.idempotency import once
+from tasks.models import Task, TaskQuerySet, etag
+from tasks.preconditions import TAGS_PATTERN, is_unchanged
 from tasks.reading import VERSION, OneTask, Row, TaskPage
-
-
-def header(name: str, description: str, **schema: Any) -> OpenApiParameter:
-    required = schema.pop("required", False)
-    return OpenApiParameter(
-        name,
-        {"type": "string"} | schema,
-        "header",
-        description=description,
-        required=required,
-    )
-
-
-IF_MATCH = header(
-    "If-Match",
-    'Only if the task still has one of these tags, such as `"v3"`.',
-    pattern=TAGS_PATTERN,
-)
-IF_NONE_MATCH = header(
-    "If-None-Match", "304 if it still has one of these tags.", pattern=TAGS_PATTERN
-)
-KEY = header(
-    "Idempotency-Key",
-    "Sent again with the same request, it writes nothing and gets the first answer.",
-    pattern=KEY_PATTERN,
-    maxLength=257,
-)
+from tasks.views.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
+from tasks.views.task_view import TaskView, headers_of
 
 
 class PreconditionRequired(APIException):
     status_code = 428
     default_code = "precondition_required"
     default_detail = "Send If-Match with the ETag of the task that this one replaces."
-
-
-@lru_cache
-def validator(serializer: Any) -> Any:
-    """One serializer for all requests: making its fields costs more than they do.
-
-    Validation keeps nothing in them, so threads may share them.
-    """
-    return serializer()
-
-
-def headers_of(row: Row) -> dict[str, str]:
-    return cache.HEADERS | {"ETag": etag(row[VERSION])}
-
-
-class TaskView(StrictView, GenericViewSet[Any]):
-    """What the views of the caller's tasks share."""
-
-    queryset: Any = Task.objects.none()  # names the model for the schema
-    serializer_class: type[Any] = s.TaskSerializer
-    lookup_url_kwarg = "id"
-    filterset_class: type[TaskFilter] | None = None
-
-    def accepted_parameters(self) -> list[str]:
-        if self.action not in {"list", "history"}:
-            return []
-        narrowing = self.filterset_class if self.action == "list" else None
-        filters = narrowing.base_filters if narrowing else {}
-        return [*filters, *self.pages.parameters]
-
-    @property
-    def caller_id(self) -> UUID:
-        return cast(UUID, self.request.user.pk)
-
-    def author(self) -> operations.Author:
-        request_id = self.request.META["HTTP_X_REQUEST_ID"]
-        return operations.Author(
-            self.caller_id, self.caller_id, request_id, timezone.now()
-        )
-
-    def perform(self, operation: operations.Operation) -> Task:
-        return operations.perform_one(operation, self.author())
-
-    def expected(self, version: int | None = None) -> Precondition:
-        """What If-Match and the body's version expect."""
-        return Precondition(tags(self.request._request, "If-Match"), version)
-
-    def version(self) -> int | None:
-        """The version of a body that may hold nothing else."""
-        return self.valid(s.VersionOnly).get("version")
-
-    def valid(self, serializer: type[Any]) -> dict[str, Any]:
-        return dict(validator(cast(Any, serializer)).run_validation(self.request.data))
-
-    def answer(self, data: Any, status: int = 200, **headers: str) -> HttpResponse:
-        """Rendered at once: DRF's Response costs more, and `once` stores the text."""
-        request = self.request
-        body = request.accepted_renderer.render(data, request.accepted_media_type)
-        return HttpResponse(
-            body, content_type="application/json", status=status, headers=headers
-        )
-
-    def task_answer(self, row: Row, status: int = 200, **more: str) -> HttpResponse:
-        return self.answer(s.represent(*row), status, **headers_of(row), **more)
-
-    def page(self, queryset: Any) -> dict[str, Any]:
-        rows = self.pages.paginate_queryset(queryset, self.request, view=self)
-        items = self.get_serializer(rows, many=True).data
-        envelope: dict[str, Any] = self.pages.envelope(items)
-        return envelope
-
-    @property
-    def pages(self) -> Any:
-        """The paginator: settings name its class."""
-        return self.paginator
 
 
 class TaskViewSet(TaskView):
@@ -288,46 +185,3 @@ class TaskViewSet(TaskView):
         return Response(
             s.StatsSerializer(self.get_queryset().stats(timezone.now())).data
         )
-
-
-class HistoryViewSet(TaskView):
-    """What happened to one of the caller's tasks, live or in the trash."""
-
-    queryset = Change.objects.none()
-    serializer_class = s.ChangeSerializer
-
-    @extend_schema(
-        operation_id="listTaskHistory", responses=s.ChangeSerializer(many=True)
-    )
-    def history(self, request: Request, id: UUID) -> Response:
-        """List the changes of a task, the last one first."""
-        task = Task.objects.get(pk=id).readable_by(self.caller_id)
-        return Response(self.page(task.changes.order_by("-version", "-id")))
-
-
-class TrashViewSet(TaskView):
-    """The caller's deleted tasks, kept for TRASH_RETENTION_DAYS."""
-
-    serializer_class = s.TrashedTaskSerializer
-
-    def get_queryset(self) -> TaskQuerySet:
-        trash = Task.objects.owned_by(self.caller_id).trashed()
-        return trash.order_by("-deleted_at", "-id")
-
-    @extend_schema(operation_id="listTrash")
-    def list(self, request: Request) -> Response:
-        """List the trash, the last deleted first."""
-        return Response(self.page(self.get_queryset()))
-
-    @extend_schema(
-        operation_id="destroyTask",
-        parameters=[IF_MATCH],
-        responses={204: None, 412: None},
-    )
-    def destroy(self, request: Request, id: UUID) -> Response:
-        """Remove a trashed task and its history for good.
-
-        A body `{"version": 3}` is a precondition, as If-Match is.
-        """
-        operations.destroy(id, self.expected(self.version()), self.author())
-        return Response(status=204)

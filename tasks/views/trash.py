@@ -1,0 +1,39 @@
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from tasks import operations
+from tasks import serializers as s
+from tasks.models import Task, TaskQuerySet
+from tasks.views.headers import IF_MATCH
+from tasks.views.task_view import TaskView
+
+
+class TrashViewSet(TaskView):
+    """The caller's deleted tasks, kept for TRASH_RETENTION_DAYS."""
+
+    serializer_class = s.TrashedTaskSerializer
+
+    def get_queryset(self) -> TaskQuerySet:
+        trash = Task.objects.owned_by(self.caller_id).trashed()
+        return trash.order_by("-deleted_at", "-id")
+
+    @extend_schema(operation_id="listTrash")
+    def list(self, request: Request) -> Response:
+        """List the trash, the last deleted first."""
+        return Response(self.page(self.get_queryset()))
+
+    @extend_schema(
+        operation_id="destroyTask",
+        parameters=[IF_MATCH],
+        responses={204: None, 412: None},
+    )
+    def destroy(self, request: Request, id: UUID) -> Response:
+        """Remove a trashed task and its history for good.
+
+        A body `{"version": 3}` is a precondition, as If-Match is.
+        """
+        operations.destroy(id, self.expected(self.version()), self.author())
+        return Response(status=204)
