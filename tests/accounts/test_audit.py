@@ -292,9 +292,9 @@ def test_no_secret_is_logged(
 @pytest.mark.parametrize(
     ("broken", "path", "body"),
     [
-        ("accounts.views.start_session", "login", ALICE),
+        ("accounts.views.sessions.start_session", "login", ALICE),
         (
-            "accounts.views.start_session",
+            "accounts.views.accounts.start_session",
             "register",
             {"name": "C", "email": "c@example.com", "password": PASSWORD},
         ),

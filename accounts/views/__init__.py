@@ -1,0 +1,37 @@
+"""`/api/auth`: thin; what may be done is decided in models, sessions and passwords."""
+
+from accounts.views.accounts import (
+    EraseView,
+    ExportView,
+    MeView,
+    RegisterView,
+)
+from accounts.views.passwords import (
+    PasswordChangeView,
+    PasswordForgotView,
+    PasswordResetView,
+)
+from accounts.views.sessions import (
+    LoginView,
+    LogoutAllView,
+    LogoutView,
+    RefreshView,
+    SessionListView,
+    SessionView,
+)
+
+__all__ = [
+    "EraseView",
+    "ExportView",
+    "LoginView",
+    "LogoutAllView",
+    "LogoutView",
+    "MeView",
+    "PasswordChangeView",
+    "PasswordForgotView",
+    "PasswordResetView",
+    "RefreshView",
+    "RegisterView",
+    "SessionListView",
+    "SessionView",
+]

@@ -1,0 +1,155 @@
+"""Signing in and out, and the sessions in between."""
+
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework_simplejwt.exceptions import TokenError
+
+from accounts import audit, passwords, sessions, throttles
+from accounts import serializers as s
+from accounts.addresses import client_address
+from accounts.models import EndReason, Session, User
+from accounts.tokens import AccessToken, LogoutToken, RefreshToken
+from accounts.views.account_view import AccountView, PublicView
+
+REFUSED = "The refresh token is invalid, expired or revoked."
+
+
+def start_session(request: Request, user: User) -> Session:
+    return sessions.start(
+        user,
+        user_agent=request.headers.get("User-Agent", ""),
+        address=client_address(request._request),
+        now=timezone.now(),
+    )
+
+
+def tokens(session: Session) -> dict[str, Any]:
+    return {
+        "user": s.UserSerializer(session.user).data,
+        "accessToken": AccessToken.for_session(session),
+        "refreshToken": RefreshToken.for_session(session),
+    }
+
+
+class LoginView(PublicView):
+    throttle_classes = [throttles.AddressThrottle]
+
+    @extend_schema(
+        operation_id="login",
+        request=s.LoginSerializer,
+        responses={200: s.TokensSerializer, 401: None},
+    )
+    def post(self, request: Request) -> Response:
+        """Sign in with e-mail and password."""
+        data = self.input(s.LoginSerializer)
+        # Not before the address's own limit: what that refuses locks nobody out.
+        throttles.limit_account(request._request, data["email"])
+        session = self.sign_in(data["email"], data["password"])
+        audit.record(
+            "login_ok", request._request, user_id=session.user_id, session_id=session.pk
+        )
+        return Response(tokens(session))
+
+    def sign_in(self, email: str, password: str) -> Session:
+        # A second try: a concurrent login may have stored a newer hash of the password.
+        for _ in range(2):
+            user = passwords.verify(email, password)
+            if user is None:
+                break
+            with suppress(sessions.Refused):
+                return start_session(self.request, user)
+        audit.record(
+            "login_failed", self.request._request, account=throttles.account_key(email)
+        )
+        raise AuthenticationFailed("Invalid credentials")
+
+
+class RefreshView(PublicView):
+    throttle_classes = []  # counted per session, once the token has told which
+
+    @extend_schema(
+        operation_id="refresh",
+        request=s.RefreshTokenSerializer,
+        responses={200: s.TokensSerializer, 401: None},
+    )
+    def post(self, request: Request) -> Response:
+        """Trade a refresh token for its one successor."""
+        token = self.token(self.input(s.RefreshTokenSerializer)["refreshToken"])
+        throttles.enforce(request._request, "refresh", str(token.session_id))
+        try:
+            session = sessions.refresh(token, now=timezone.now())
+        except sessions.Refused as error:
+            event = (
+                "replay" if isinstance(error, sessions.Replayed) else "refresh_failed"
+            )
+            who = {"user_id": token.user_id, "session_id": token.session_id}
+            audit.record(event, request._request, **who)
+            raise AuthenticationFailed(REFUSED) from error
+        return Response(tokens(session))
+
+    def token(self, raw: str) -> RefreshToken:
+        try:
+            return RefreshToken.read(raw)
+        except TokenError as error:
+            raise AuthenticationFailed(REFUSED) from error
+
+
+class LogoutView(PublicView):
+    @extend_schema(
+        operation_id="logout",
+        request=s.RefreshTokenSerializer,
+        responses={204: None, 401: None},
+    )
+    def post(self, request: Request) -> Response:
+        """End the session of a refresh token: spent, expired or good, it names it."""
+        try:
+            token = LogoutToken.read(
+                self.input(s.RefreshTokenSerializer)["refreshToken"]
+            )
+        except TokenError as error:
+            raise AuthenticationFailed(REFUSED) from error
+        sessions.logout(token, now=timezone.now())
+        who = {"user_id": token.user_id, "session_id": token.session_id}
+        audit.record("logout", request._request, **who)
+        return Response(status=204)
+
+
+class LogoutAllView(AccountView):
+    @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """End every session of the caller, this one included."""
+        self.input(s.NothingSerializer)
+        sessions.end(self.caller.pk, now=timezone.now(), reason=EndReason.LOGOUT)
+        self.record("logout_all")
+        return Response(status=204)
+
+
+class SessionListView(AccountView):
+    @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
+    def get(self, request: Request) -> Response:
+        """The caller's live sessions, the last used first."""
+        live = self.caller.sessions.live(timezone.now()).order_by("-last_used_at", "id")
+        context = {"view": self}
+        return Response(
+            {"items": s.SessionSerializer(live, many=True, context=context).data}
+        )
+
+
+class SessionView(AccountView):
+    @extend_schema(operation_id="endSession", responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """End one session of the caller."""
+        self.input(s.NothingSerializer)
+        get_object_or_404(self.caller.sessions, pk=pk)
+        caller = self.caller.pk
+        sessions.end(caller, now=timezone.now(), reason=EndReason.REVOKED, only=pk)
+        self.record("session_ended", ended=pk)
+        return Response(status=204)
