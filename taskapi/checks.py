@@ -1,6 +1,6 @@
 """Asked by `manage.py check --deploy`: settings that suit a trial and no deployment.
 
-What suits neither is refused by settings.py, and never gets here.
+What suits neither is refused by settings, and never gets here.
 """
 
 import os

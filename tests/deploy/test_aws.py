@@ -125,7 +125,7 @@ def gunicorn() -> dict[str, Any]:
 
 def variables() -> set[str]:
     """Every variable that the settings or gunicorn's configuration read."""
-    files = [ROOT / "taskapi" / "settings.py", ROOT / "gunicorn.conf.py"]
+    files = [ROOT / "taskapi" / "settings" / "__init__.py", ROOT / "gunicorn.conf.py"]
     read = r'\w\(\s*"([A-Z][A-Z_]+)"'
     found = {n for file in files for n in re.findall(read, file.read_text())}
     listed = re.findall(r"(?m)^([A-Z_]+)=", (ROOT / ".env.example").read_text())

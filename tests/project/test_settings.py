@@ -31,7 +31,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
         for name, value in (KEYS | variables).items():
             if value is not None:
                 monkeypatch.setenv(name, value)
-        return runpy.run_path(str(ROOT / "taskapi" / "settings.py"))
+        return runpy.run_path(str(ROOT / "taskapi" / "settings" / "__init__.py"))
 
     return run
 
@@ -321,7 +321,7 @@ def test_tracing_needs_its_packages(
     load: Load, monkeypatch: pytest.MonkeyPatch, is_installed: bool
 ) -> None:
     spec = object() if is_installed else None
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+    monkeypatch.setattr("taskapi.settings.environment.find_spec", lambda name: spec)
     url = "http://localhost:4318"
 
     if is_installed:
@@ -348,7 +348,7 @@ def names_read(path: str) -> Iterator[str]:
 
 
 def read_by_settings() -> set[str]:
-    return set(names_read("taskapi/settings.py"))
+    return set(names_read("taskapi/settings/__init__.py"))
 
 
 def read() -> set[str]:

@@ -5,105 +5,28 @@ and names everything that is wrong. `NAME_FILE` reads a variable from a file.
 """
 
 import functools
-import re
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import dj_database_url
-import dj_email_url
-from django.core.exceptions import ImproperlyConfigured
-from environs import EnvValidationError, FileAwareEnv, ValidationError, validate
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from environs import validate
 
-from accounts.limits import Limit
+from taskapi.settings import databases, rest
+from taskapi.settings.environment import (
+    Environment,
+    collector,
+    hosts,
+    origins,
+    secret,
+)
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 
-
-class Environment(FileAwareEnv):
-    """Reads on past a bad variable; an empty one counts as unset."""
-
-    def _get_value(self, env_key: str, default: Any) -> Any:
-        try:
-            value = super()._get_value(env_key, default)
-        except (OSError, ValueError):
-            self.refuse(env_key, f"{env_key}_FILE is not a readable text file.")
-            return default
-        return default if value == "" else value
-
-    def refuse(self, name: str, reason: str) -> None:
-        self._errors[name].append(reason)
-
-
-def secret(minimum: int, value: str) -> None:
-    """Refuse a key that is short or made of few characters (RFC 7518 section 3.2)."""
-    if len(value.encode()) < minimum or len(set(value)) < 10:
-        raise ValidationError(
-            f"Needs at least {minimum} random bytes; make one with: "
-            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        )
-
-
-def origins(values: list[str]) -> None:
-    """Refuse what is not scheme://host[:port] (RFC 6454 section 6.2)."""
-    for value in values:
-        if not re.fullmatch(r"https?://[^/*\s]+", value):
-            hint = "is not an origin such as https://app.example.com."
-            raise ValidationError(f"{value!r} {hint}")
-
-
-def hosts(values: list[str]) -> None:
-    if "*" in values:
-        raise ValidationError("Name the hosts; * would believe any Host header.")
-
-
-def collector(url: str) -> None:
-    if not re.match(r"https?://[^/\s]", url):
-        raise ValidationError("Use http:// or https://.")
-    if not find_spec("opentelemetry"):
-        raise ValidationError("Tracing needs: pip install -r requirements-tracing.txt")
+env = Environment()
 
 
 def names(name: str, default: list[str], check: Callable[[list[str]], None]) -> Any:
     return env.list(name, default, subcast=str.strip, validate=check)
-
-
-env = Environment(eager=False, strip_whitespace=True)
-
-
-@env.parser_for("limit")
-def limit(text: str) -> Limit:
-    try:
-        return Limit.parse(text)
-    except ValueError as error:
-        raise ValidationError(str(error)) from None
-
-
-@env.parser_for("database")
-def database(text: str) -> Any:
-    if not re.match(r"(postgres(ql)?|sqlite)://", text):
-        raise ValidationError("Use postgres:// (production) or sqlite:// (to try out).")
-    try:
-        found = dj_database_url.parse(text)
-    except ValueError:
-        raise ValidationError("Not a valid database URL.") from None
-    if found["ENGINE"].endswith(".postgresql"):
-        found["ENGINE"] = "taskapi.postgresql"
-    return found
-
-
-@env.parser_for("email")
-def email(text: str) -> Any:
-    try:
-        found = dj_email_url.parse(text) | {"EMAIL_TIMEOUT": 10}
-    except ValueError:
-        raise ValidationError("Not a valid e-mail URL.") from None
-    if "EMAIL_BACKEND" not in found:
-        raise ValidationError("Use smtp://, submission:// or console://.")
-    return found
 
 
 signing_key = functools.partial(env.str, validate=functools.partial(secret, 32))
@@ -155,16 +78,8 @@ LOG_LEVEL = env.str(
 keys = [SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET]
 if None not in keys and len(set(keys)) < len(keys):
     env.refuse("SECRET_KEY", "SECRET_KEY and the two JWT secrets must all differ.")
-try:
-    env.seal()
-except EnvValidationError as error:
-    lines = [
-        f"  {name}: {' '.join(map(str, messages))}"
-        for name, messages in cast(dict[str, list[str]], error.error_messages).items()
-    ]
-    raise ImproperlyConfigured(
-        "Bad settings in the environment:\n" + "\n".join(lines)
-    ) from None
+env.stop_if_bad()
+
 INSTALLED_APPS = [
     # First, so that their commands come before Django's of the same name.
     "accounts",
@@ -205,35 +120,7 @@ TEMPLATES = [
     }
 ]
 
-ENGINE_OPTIONS: dict[str, dict[str, Any]] = {
-    "django.db.backends.sqlite3": {
-        # IMMEDIATE: writers queue; else one fails half-way, "database is locked".
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 10,
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
-    },
-    "taskapi.postgresql": {
-        # Each connection plans a statement once: Django sends the same texts again.
-        "server_side_binding": True,
-        "prepare_threshold": 5 if DATABASE_PREPARE else None,
-        "connect_timeout": 2,
-        # A server that vanished without a word is given up on, not waited for.
-        "tcp_user_timeout": 4000,
-        "keepalives_idle": 10,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "options": " ".join(
-            f"-c {name}={value}"
-            for name, value in {
-                "statement_timeout": "5s",
-                "lock_timeout": "3s",
-                "idle_in_transaction_session_timeout": "10s",
-                # To compile a search takes longer than to run it.
-                "jit": "off",
-            }.items()
-        ),
-    },
-}
+ENGINE_OPTIONS = databases.engine_options(prepare=DATABASE_PREPARE)
 DATABASES = {
     "default": DATABASE
     | {
@@ -245,21 +132,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_CACHE = {
-    "BACKEND": "django_redis.cache.RedisCache",
-    "LOCATION": REDIS_URL,
-    "KEY_PREFIX": "taskapi",
-    "OPTIONS": {
-        # Not pickle: whoever writes to Redis must not be able to run code here.
-        "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-        "REDIS_CLIENT_CLASS": "taskapi.breaker.BreakerRedis",
-        "IGNORE_EXCEPTIONS": True,
-        "SOCKET_CONNECT_TIMEOUT": 0.2,
-        "SOCKET_TIMEOUT": 0.2,
-        # redis-py would retry ten times, and a retried counter counts twice.
-        "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 0)},
-    },
-}
+REDIS_CACHE = databases.redis_cache(REDIS_URL)
 CACHES = {
     "default": REDIS_CACHE
     if REDIS_URL
@@ -298,66 +171,11 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
 }
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.SessionTokenAuthentication"
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CallerThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["taskapi.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "taskapi.pagination.KeysetPagination",
-    # OPTIONS tells no more than Allow does.
-    "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "taskapi.schema.operations.Schema",
-    "EXCEPTION_HANDLER": "taskapi.errors.exception_handler",
-    "URL_FORMAT_OVERRIDE": None,
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Task API",
-    "VERSION": "1.0.0",
-    "OAS_VERSION": "3.1.1",
-    "SCHEMA_PATH_PREFIX": "/api",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SERVE_AUTHENTICATION": [],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "taskapi.schema.document.complete",
-    ],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "COMPONENT_SPLIT_PATCH": False,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "Role": "accounts.models.Role",
-        "Status": "tasks.models.Status",
-        "Priority": [(name, name) for name in ("LOW", "MEDIUM", "HIGH", "URGENT")],
-        "BatchOp": [(name, name) for name in ("create", "update", "delete")],
-    },
-}
+REST_FRAMEWORK = rest.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = rest.SPECTACULAR_SETTINGS
+CORS_EXPOSE_HEADERS = rest.CORS_EXPOSE_HEADERS
+CORS_ALLOW_HEADERS = rest.CORS_ALLOW_HEADERS
 
-CORS_EXPOSE_HEADERS = [
-    "Content-Disposition",
-    "ETag",
-    "Idempotency-Replayed",
-    "Location",
-    "RateLimit",
-    "RateLimit-Policy",
-    "Retry-After",
-    "X-Request-Id",
-]
-CORS_ALLOW_HEADERS = [
-    "accept",
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "if-match",
-    "if-none-match",
-    "x-request-id",
-]
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SILENCED_SYSTEM_CHECKS = [

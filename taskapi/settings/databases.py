@@ -1,0 +1,57 @@
+"""How PostgreSQL, SQLite and Redis are spoken to."""
+
+from typing import Any
+
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+
+def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
+    """Per engine; `prepare` is whether statements may be prepared."""
+    return {
+        "django.db.backends.sqlite3": {
+            # IMMEDIATE: writers queue; else one fails half-way, "database is locked".
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 10,
+            "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
+        },
+        "taskapi.postgresql": {
+            # Each connection plans a statement once: Django sends the same texts again.
+            "server_side_binding": True,
+            "prepare_threshold": 5 if prepare else None,
+            "connect_timeout": 2,
+            # A server that vanished without a word is given up on, not waited for.
+            "tcp_user_timeout": 4000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": " ".join(
+                f"-c {name}={value}"
+                for name, value in {
+                    "statement_timeout": "5s",
+                    "lock_timeout": "3s",
+                    "idle_in_transaction_session_timeout": "10s",
+                    # To compile a search takes longer than to run it.
+                    "jit": "off",
+                }.items()
+            ),
+        },
+    }
+
+
+def redis_cache(url: str | None) -> dict[str, Any]:
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": url,
+        "KEY_PREFIX": "taskapi",
+        "OPTIONS": {
+            # Not pickle: whoever writes to Redis must not be able to run code here.
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "REDIS_CLIENT_CLASS": "taskapi.breaker.BreakerRedis",
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 0.2,
+            "SOCKET_TIMEOUT": 0.2,
+            # redis-py would retry ten times, and a retried counter counts twice.
+            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 0)},
+        },
+    }

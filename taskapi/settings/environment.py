@@ -1,0 +1,105 @@
+"""How a variable of the environment is read, and what it is refused for."""
+
+import re
+from importlib.util import find_spec
+from typing import Any, cast
+
+import dj_database_url
+import dj_email_url
+from django.core.exceptions import ImproperlyConfigured
+from environs import EnvValidationError, FileAwareEnv, ValidationError
+
+from accounts.limits import Limit
+
+
+def secret(minimum: int, value: str) -> None:
+    """Refuse a key that is short or made of few characters (RFC 7518 section 3.2)."""
+    if len(value.encode()) < minimum or len(set(value)) < 10:
+        raise ValidationError(
+            f"Needs at least {minimum} random bytes; make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        )
+
+
+def origins(values: list[str]) -> None:
+    """Refuse what is not scheme://host[:port] (RFC 6454 section 6.2)."""
+    for value in values:
+        if not re.fullmatch(r"https?://[^/*\s]+", value):
+            hint = "is not an origin such as https://app.example.com."
+            raise ValidationError(f"{value!r} {hint}")
+
+
+def hosts(values: list[str]) -> None:
+    if "*" in values:
+        raise ValidationError("Name the hosts; * would believe any Host header.")
+
+
+def collector(url: str) -> None:
+    if not re.match(r"https?://[^/\s]", url):
+        raise ValidationError("Use http:// or https://.")
+    if not find_spec("opentelemetry"):
+        raise ValidationError("Tracing needs: pip install -r requirements-tracing.txt")
+
+
+def limit(text: str) -> Limit:
+    try:
+        return Limit.parse(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def database(text: str) -> Any:
+    if not re.match(r"(postgres(ql)?|sqlite)://", text):
+        raise ValidationError("Use postgres:// (production) or sqlite:// (to try out).")
+    try:
+        found = dj_database_url.parse(text)
+    except ValueError:
+        raise ValidationError("Not a valid database URL.") from None
+    if found["ENGINE"].endswith(".postgresql"):
+        found["ENGINE"] = "taskapi.postgresql"
+    return found
+
+
+def email(text: str) -> Any:
+    try:
+        found = dj_email_url.parse(text) | {"EMAIL_TIMEOUT": 10}
+    except ValueError:
+        raise ValidationError("Not a valid e-mail URL.") from None
+    if "EMAIL_BACKEND" not in found:
+        raise ValidationError("Use smtp://, submission:// or console://.")
+    return found
+
+
+class Environment(FileAwareEnv):
+    """Reads on past a bad variable; an empty one counts as unset."""
+
+    def __init__(self) -> None:
+        super().__init__(eager=False, strip_whitespace=True)
+        for parser in (limit, database, email):
+            self.add_parser(parser.__name__, parser)
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        try:
+            value = super()._get_value(env_key, default)
+        except (OSError, ValueError):
+            self.refuse(env_key, f"{env_key}_FILE is not a readable text file.")
+            return default
+        return default if value == "" else value
+
+    def refuse(self, name: str, reason: str) -> None:
+        self._errors[name].append(reason)
+
+    def stop_if_bad(self) -> None:
+        """Raise ImproperlyConfigured, which names everything that was refused."""
+        try:
+            self.seal()
+        except EnvValidationError as error:
+            lines = [
+                f"  {name}: {' '.join(map(str, messages))}"
+                for name, messages in cast(
+                    dict[str, list[str]], error.error_messages
+                ).items()
+            ]
+            raise ImproperlyConfigured(
+                "Bad settings in the environment:\n" + "\n".join(lines)
+            ) from None
