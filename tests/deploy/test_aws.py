@@ -811,7 +811,7 @@ def test_smoke_test_fails_when_the_api_does_and_leaves_nothing(
     from tasks.reading import TaskPage
 
     smoke = load("smoke")
-    monkeypatch.setattr(TaskPage, "tasks", lambda *args: [])
+    monkeypatch.setattr(TaskPage, "page", lambda *args: [])
 
     with pytest.raises((SystemExit, OSError)):
         smoke.main(live_server.url)
