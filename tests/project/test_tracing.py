@@ -143,7 +143,7 @@ def test_caller_that_sends_nonsense_gets_a_trace_of_its_own(
 
 def test_bad_host_and_made_up_method_are_answered_as_ever(spans: Spans) -> None:
     response = anyone().get("/api/tasks", HTTP_HOST="evil")
-    message = "The request cannot be served as it is."
+    message = "ALLOWED_HOSTS does not name this host."
     assert_error(response, 400, "BAD_REQUEST", message)
     assert anyone().generic("CANARY", "/livez").status_code == 405
     assert anyone().get("/livez", HTTP_HOST="10.0.0.7").status_code == 200
