@@ -5,7 +5,7 @@ lives. A view that says beforehand what it is going to read has it read by the s
 command and the same statement.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -118,7 +118,7 @@ class Statement:
         self.sql, values = joined(base, along) if along else base
         names = [v if type(v) is Slot else str(n) for n, v in enumerate(values)]
         self.fixed = dict(zip(names, values, strict=True))
-        self.pick = itemgetter(*names)
+        self.pick = picker(names)
         self.is_prepared = not (along and along.is_planned_anew)
 
     def rows(self, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
@@ -132,6 +132,14 @@ class Statement:
             cursor.execute(self.sql, [plain(value) for value in params])
             rows: Sequence[Any] = cursor.fetchall()
         return rows
+
+
+def picker(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    """Takes the values of these names from a mapping."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    # For one name `itemgetter` gives no sequence, and it takes no less.
+    return lambda values: [values[name] for name in names]
 
 
 def joined(base: Fragment, along: Along) -> Fragment:
