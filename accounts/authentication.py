@@ -13,7 +13,7 @@ from rest_framework_simplejwt.exceptions import TokenError
 
 from accounts import throttles
 from accounts.models import Session, User
-from accounts.reading import Along, Prepared, Reading, Statement
+from accounts.reading import Along, Prepared, Reading, Statement, keep_hint
 from accounts.tokens import AccessToken
 
 # Stand for the values of a request in a statement made once.
@@ -120,14 +120,19 @@ def statement(along: Along | None) -> Statement:
 
 def read_session(token: AccessToken, reading: Reading | None) -> Caller | None:
     """Whose token it is, if its session lives; and the rows of `reading`."""
-    known = reading.known() if reading else None
-    if known is not None:
+    if reading is None:
+        return read_along(token, None)
+    known = reading.known()
+    if known is not None and reading.hint in (None, b"%d" % known):
         # Such a statement needs no planning. One that may read a page does, each time,
         # and that takes longer than all else.
         caller = read_along(token, None)
         if caller is None or caller.revision == known:
             return caller
-    return read_along(token, reading)
+    caller = read_along(token, reading)
+    if caller and reading.hint not in (None, b"%d" % caller.revision):
+        keep_hint(token.asker.key, caller.revision)
+    return caller
 
 
 def read_along(token: AccessToken, reading: Reading | None) -> Caller | None:

@@ -12,12 +12,12 @@ from django.core.cache import cache
 from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
-from accounts.reading import Reading, redis_client
+from accounts.reading import Reading, hint_key, hint_seconds, redis_client
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
-# One round trip: count, start the window with the first hit, tell when it ends, and
-# read another key, if one is named.
+# One round trip: count, start the window with the first hit, and tell when it ends; and
+# empty the hint of a user who may write now, or read it with another key.
 HIT = """
 local count = redis.call('INCR', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -25,7 +25,8 @@ if left < 0 then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
   left = tonumber(ARGV[1])
 end
-return {count, left, KEYS[2] and redis.call('GET', KEYS[2])}
+if ARGV[2] then redis.call('SET', KEYS[2], '', 'EX', ARGV[2]) end
+return {count, left, KEYS[3] and redis.call('MGET', KEYS[3], KEYS[2])}
 """
 TAKE_BACK = """
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end
@@ -107,16 +108,21 @@ class LocalCounters:
 local = LocalCounters()
 
 
-def hit(name: str, identity: str, reading: Reading | None = None) -> Usage:
+def hit(
+    name: str, identity: str, reading: Reading | None = None, may_write: bool = False
+) -> Usage:
     """Count a request of `identity` against the limit `name`; say where it stands.
 
-    `reading.kept` is set to what its key holds.
+    `reading.kept` is set to what its key holds, and `reading.hint`, which a request
+    that may write empties.
     """
     limit: Limit = settings.RATE_LIMITS[name]
     key = key_of(name, limit, identity)
     try:
-        count, left = (hit_redis if settings.REDIS_URL else hit_local)(
-            key, limit.seconds, reading
+        count, left = (
+            hit_redis(key, limit.seconds, identity, reading, may_write)
+            if settings.REDIS_URL
+            else hit_local(key, limit.seconds, reading)
         )
     except RedisError:
         count, left = local.hit(key, limit.seconds)
@@ -127,11 +133,18 @@ def hit(name: str, identity: str, reading: Reading | None = None) -> Usage:
     return usage
 
 
-def hit_redis(key: str, seconds: int, reading: Reading | None) -> tuple[int, float]:
-    keys = [key, reading.key] if reading and reading.key else [key]
-    count, left, *kept = redis_client().run_script(HIT, keys, seconds * 1000)
-    if reading and kept:
-        reading.kept = kept[0]
+def hit_redis(
+    key: str, seconds: int, identity: str, reading: Reading | None, may_write: bool
+) -> tuple[int, float]:
+    keys, arguments = [key], [seconds * 1000]
+    if may_write:
+        keys.append(hint_key(identity))
+        arguments.append(hint_seconds())
+    elif reading and reading.key:
+        keys += [hint_key(identity), reading.key]
+    count, left, *found = redis_client().run_script(HIT, keys, *arguments)
+    if reading and found:
+        reading.kept, reading.hint = found[0]
     return count, left / 1000
 
 

@@ -6,6 +6,7 @@ command and the same statement.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -13,9 +14,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, connections
 from django.db.models import QuerySet
 from django_redis import get_redis_connection
+from redis.exceptions import RedisError
 
 # SQL, and its values: a slot stands for one that is told when it is sent.
 Fragment = tuple[str, list[Any]]
@@ -25,6 +28,27 @@ Fragment = tuple[str, list[Any]]
 def redis_client() -> Any:
     """The one of this process; to look it up costs as much as a command."""
     return get_redis_connection("default")
+
+
+def hint_key(user: str) -> str:
+    return f"taskapi:revision:{user}"
+
+
+def hint_seconds() -> int:
+    # Clients keep their answers longer than the cache does.
+    return settings.LIST_CACHE_SECONDS + 3600
+
+
+def keep_hint(user: str, revision: int) -> None:
+    """Tell later requests the user's revision: what was kept under another is stale.
+
+    Each request that may write empties the hint beforehand, so that the first list
+    after it reads its page at once and not in a second statement. The hint may be
+    wrong, as a write commits after that, and the admin's empty none: it only chooses
+    the statement, and the revision which that reads decides what is current.
+    """
+    with suppress(RedisError):
+        redis_client().set_unanswered(hint_key(user), b"%d" % revision, hint_seconds())
 
 
 class Slot(str):
@@ -100,6 +124,8 @@ class Reading:
 
     key: str | None = None
     kept: bytes | None = None
+    # As `keep_hint` left it, where there is a key.
+    hint: bytes | None = None
     rows: Sequence[Sequence[Any]] = ()
 
     def known(self) -> int | None:

@@ -1,10 +1,11 @@
 """The limits as DRF throttles: who is counted, against which limit."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import Throttled
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -17,11 +18,11 @@ if TYPE_CHECKING:  # views import their throttles
     from rest_framework.views import APIView
 
 
-def count(
-    request: HttpRequest, name: str, identity: str, reading: Reading | None = None
-) -> limits.Usage:
-    """Count the request and leave the usage on it, for the RateLimit headers."""
-    usage = limits.hit(name, identity, reading)
+def count(request: HttpRequest, name: str, identity: str, *more: Any) -> limits.Usage:
+    """Count the request and leave the usage on it, for the RateLimit headers; `more`
+    is for `limits.hit`.
+    """
+    usage = limits.hit(name, identity, *more)
     request.rate_limits = [*getattr(request, "rate_limits", []), usage]  # type: ignore[attr-defined]
     if usage.is_over:
         audit.record("limit_hit", request, limit=name)
@@ -74,14 +75,15 @@ def count_caller(
     request: Request, view: "APIView", user: str, reading: Reading | None
 ) -> limits.Usage | None:
     """Count the request against its caller's limit, if the view's calls count so, and
-    read the key of `reading` in the same round trip.
+    read the key of `reading`, or tell that its user may write, in the same round trip.
 
     Before the session is known to live: whoever holds a token of a dead one must not
     use up its user's limit, so that is taken back (`forgive`).
     """
     if CallerThrottle not in view.throttle_classes:
         return None
-    return count(request._request, CallerThrottle.limit, user, reading)
+    may_write = request.method not in SAFE_METHODS
+    return count(request._request, CallerThrottle.limit, user, reading, may_write)
 
 
 def forgive(user: str, usage: limits.Usage | None) -> None:

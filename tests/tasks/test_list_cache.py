@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts import authentication
 from accounts.models import User
+from accounts.reading import hint_key, redis_client
 from taskapi.breaker import BreakerRedis
 from tasks.models import Priority, Status, Task
 from tasks.operations import Author, Create, Delete, Update, perform, perform_one
@@ -172,11 +173,12 @@ def test_answer_to_another_user_is_never_served(
 
 
 def test_write_of_somebody_else_leaves_the_cache_alone(
-    alice_api: APIClient, task: Task, bob: User
+    alice_api: APIClient, task: Task, bob_api: APIClient
 ) -> None:
     tag = alice_api.get(LIST)["ETag"]
-    make_task(bob)
+    assert json(bob_api, "post", LIST, {"title": "Of bob"}).status_code == 201
 
+    assert not any("tasks_task" in sql for sql in statements(alice_api, LIST))
     assert pages_read(alice_api) == 0
     assert alice_api.get(LIST)["ETag"] == tag
 
@@ -309,6 +311,102 @@ def test_page_that_the_client_has_is_not_read(alice_api: APIClient, task: Task) 
     [asked] = statements(alice_api, LIST, HTTP_IF_NONE_MATCH=tag)
 
     assert "tasks_task" not in asked
+
+
+needs_hint = pytest.mark.skipif(
+    not settings.REDIS_URL, reason="Redis keeps the hint of what was written"
+)
+TOLD = [name for name in WRITES if not name.startswith("admin")]
+
+
+@needs_hint
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("has_cache", [True, False])
+@pytest.mark.parametrize("name", TOLD)
+def test_first_list_after_a_write_is_one_statement(
+    alice_api: APIClient, alice: User, name: str, has_cache: bool
+) -> None:
+    live, trashed = make_task(alice), trash(make_task(alice, title="Gone"))
+    tag = alice_api.get(LIST)["ETag"]
+    other = alice_api.get(f"{LIST}?sort=title")["ETag"]
+    if not has_cache:
+        cache.clear()
+    WRITES[name](alice_api, live, trashed)
+
+    [first] = statements(alice_api, LIST, HTTP_IF_NONE_MATCH=tag)
+    [second] = statements(alice_api, f"{LIST}?sort=title", HTTP_IF_NONE_MATCH=other)
+    [kept] = statements(alice_api, LIST, HTTP_IF_NONE_MATCH=tag)
+
+    asked = ["tasks_task" in sql for sql in [first, second, kept]]
+    assert asked == [True, True, False]
+
+
+@needs_hint
+@pytest.mark.usefixtures("clock")
+def test_request_that_wrote_nothing_costs_one_page_and_no_body(
+    alice_api: APIClient, task: Task
+) -> None:
+    tag = alice_api.get(LIST)["ETag"]
+    assert json(alice_api, "post", LIST, {}).status_code == 400
+
+    [asked] = statements(alice_api, LIST, HTTP_IF_NONE_MATCH=tag)
+    [again] = statements(alice_api, LIST, HTTP_IF_NONE_MATCH=tag)
+
+    assert ["tasks_task" in sql for sql in [asked, again]] == [True, False]
+    assert pages_read(alice_api) == 0
+
+
+@needs_hint
+@pytest.mark.usefixtures("clock")
+def test_list_between_hint_and_write_leaves_none_that_does_harm(
+    alice_api: APIClient, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice_api.get(LIST)
+    read = authentication.read_session
+
+    def list_first(*args: Any) -> Any:
+        patched.undo()
+        assert titles(alice_api.get(LIST)) == ["Water the plants"]
+        return read(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(authentication, "read_session", list_first)
+        json(alice_api, "patch", f"{LIST}/{task.pk}", {"title": "B"})
+
+    assert len(statements(alice_api, LIST)) == 2
+    assert len(statements(alice_api, LIST)) == 1
+    assert titles(alice_api.get(LIST)) == ["B"]
+
+
+@needs_hint
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("hint", [b"", b"0", b"999", b"nonsense"])
+def test_no_hint_makes_a_stale_answer_current(
+    alice_api: APIClient, alice: User, task: Task, hint: bytes
+) -> None:
+    alice_api.get(LIST)
+    make_task(alice, title="B")
+    redis_client().set(hint_key(str(alice.pk)), hint)
+
+    assert set(titles(alice_api.get(LIST))) == {"Water the plants", "B"}
+    assert len(statements(alice_api, LIST)) == 1
+    assert redis_client().get(hint_key(str(alice.pk))) == b"%d" % (
+        User.objects.get(pk=alice.pk).revision
+    )
+
+
+@needs_hint
+def test_hint_outlives_what_it_judges_and_no_more(
+    alice_api: APIClient, alice: User
+) -> None:
+    key, longest = hint_key(str(alice.pk)), settings.LIST_CACHE_SECONDS + 3600
+    alice_api.post(LIST)
+    emptied = redis_client().ttl(key)
+    alice_api.get(LIST)
+    kept = redis_client().ttl(key)
+
+    for seconds in (emptied, kept):
+        assert settings.LIST_CACHE_SECONDS < seconds <= longest
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs EXPLAIN ANALYZE")
