@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from redis.exceptions import RedisError
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from accounts.reading import Asker, redis_client
@@ -49,8 +50,13 @@ class Entry:
 
     @cached_property
     def of_client(self) -> int | None:
-        pattern = rf'(?:W/)?"{SHAPE}-([0-9]{{1,18}})-{self.what}"'
-        for tag in tags(self.request, "If-None-Match") or ():
+        # As `tag` writes it: of another spelling there would be no page, and no 304.
+        pattern = rf'(?:W/)?"{SHAPE}-(0|[1-9][0-9]{{0,17}})-{self.what}"'
+        try:
+            sent = tags(self.request, "If-None-Match") or ()
+        except ValidationError:
+            return None  # for the answer to tell, to a caller who is known
+        for tag in sent:
             if found := re.fullmatch(pattern, tag):
                 return int(found[1])
         return None

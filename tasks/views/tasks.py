@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -46,7 +47,7 @@ class TaskViewSet(TaskView):
                 self.read = TaskPage(self.request, asker, self.pages)
             elif self.action == "retrieve":
                 self.read = OneTask(self.kwargs["id"])
-        except ValidationError as error:
+        except (ValidationError, SuspiciousOperation) as error:
             # Not before the caller is known to be one.
             self.read = error
             return None
@@ -59,7 +60,7 @@ class TaskViewSet(TaskView):
     )
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
-        if isinstance(self.read, ValidationError):
+        if isinstance(self.read, Exception):
             raise self.read
         revision = cast(Any, request.user).revision
         return cast(HttpResponse, self.read.answer(revision, self.render))

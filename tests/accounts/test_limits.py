@@ -413,6 +413,28 @@ def test_token_of_a_dead_session_uses_up_nothing(
     assert served == [200, 200, 429]
 
 
+MALFORMED: dict[str, dict[str, Any]] = {
+    "tag": {"HTTP_IF_NONE_MATCH": "unquoted"},
+    "filter": {"QUERY_STRING": "status=UNKNOWN"},
+    "number of parameters": {"QUERY_STRING": "a&" * 1001},
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_question_counts_for_who_is_known_only(
+    alice: User, settings: Any, name: str
+) -> None:
+    dead, alive = api_of(alice), api_of(alice)
+    Session.objects.earliest("created_at").delete()
+    limit(settings, user=2)
+
+    refused = [dead.get("/api/tasks", **MALFORMED[name]) for _ in range(3)]
+    told = [alive.get("/api/tasks", **MALFORMED[name]) for _ in range(3)]
+
+    assert [each.status_code for each in refused] == [401] * 3
+    assert [each.status_code for each in told] == [400, 400, 429]
+
+
 @pytest.fixture
 def _redis_away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:

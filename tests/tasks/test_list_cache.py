@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
@@ -502,3 +503,15 @@ def test_cached_list_keeps_every_character(alice_api: APIClient, alice: User) ->
 
     for _ in range(2):
         assert titles(alice_api.get(LIST)) == [title]
+
+
+def test_tag_of_another_spelling_is_another_tag(
+    alice_api: APIClient, task: Task
+) -> None:
+    first = alice_api.get(LIST)
+    cache.clear()
+    spelt = re.sub(r"-(\d+)-", r"-0\1-", first["ETag"])
+    again = alice_api.get(LIST, HTTP_IF_NONE_MATCH=spelt)
+
+    assert spelt != first["ETag"]
+    assert (again.status_code, again.content) == (200, first.content)
