@@ -121,7 +121,8 @@ def query_of(request: Request) -> str:
     return str(request._request.META.get("QUERY_STRING", ""))
 
 
-@lru_cache(maxsize=1024)
+# Few, because one may take 200 KB; what is made of them is kept in other caches.
+@lru_cache(maxsize=64)
 def parameters(query: str) -> QueryDict:
     """What is in a query string."""
     return QueryDict(query.encode("latin-1"))  # PEP 3333

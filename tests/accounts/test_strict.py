@@ -1,7 +1,9 @@
+import tracemalloc
+
 import pytest
 from rest_framework.serializers import CharField, IntegerField, ValidationError
 
-from accounts.strict import StrictSerializer
+from accounts.strict import StrictSerializer, parameters
 
 
 class Coat(StrictSerializer):
@@ -46,3 +48,15 @@ def test_refusal_tells_all_that_is_wrong(
     found = refused.value.get_codes()
     wanted = codes and {name: [code] for name, code in codes.items()}
     assert found == (wanted or ["null"])
+
+
+def test_query_strings_take_no_more_memory_than_a_few_requests() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            parameters("&".join(f"{number}x{field}" for field in range(999)))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert kept < 20_000_000
