@@ -15,6 +15,7 @@ from redis.exceptions import (
     ConnectionError,
     NoScriptError,
     RedisError,
+    ResponseError,
     TimeoutError,
 )
 
@@ -62,7 +63,8 @@ class BreakerRedis(redis.Redis):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.free: list[Any] = []
+        # Each with whether it still has an answer that nobody waited for.
+        self.free: list[tuple[Any, bool]] = []
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         return self.guarded(super().execute_command, *args, **options)
@@ -85,6 +87,7 @@ class BreakerRedis(redis.Redis):
             breaker.trip()
             # Each idle connection would fail once more after the server's return.
             self.connection_pool.disconnect(inuse_connections=False)
+            self.free.clear()
             raise
 
     def run_script(self, script: str, keys: Sequence[str], *arguments: Any) -> Any:
@@ -105,29 +108,34 @@ class BreakerRedis(redis.Redis):
                 line.send_packed_command(packed("EVAL", script, *asked))
                 return line.read_response()
         finally:
-            self.free.append(line)
+            self.free.append((line, False))
 
-    def set_unanswered(self, key: str, value: bytes, seconds: int) -> None:
-        """SET without waiting for Redis to say that it did."""
-        if breaker.allows():
-            line = self.line()
-            put = packed("SET", key, value, "EX", seconds)
-            line.send_packed_command(SKIP + put)
-            self.free.append(line)
+    def set_unawaited(self, key: str, value: bytes, seconds: int) -> None:
+        """SET without waiting for Redis to say that it did, or why not."""
+        # What nobody waits for cannot tell that Redis is back.
+        if not breaker.retry_at:
+            self.guarded(self.put, packed("SET", key, value, "EX", seconds))
+
+    def put(self, command: list[bytes]) -> None:
+        line = self.line()
+        line.send_packed_command(command)
+        self.free.append((line, True))
 
     def line(self) -> Any:
         """A connection to use alone and put back: nobody hung up, and nothing is left
         in it.
         """
         try:
-            line = self.free.pop()
+            line, has_answer = self.free.pop()
         except IndexError:
-            line = None
+            line, has_answer = None, False
         if line is None or line.pid != os.getpid():
             pool = self.connection_pool
-            line = pool.connection_class(**pool.connection_kwargs)
+            line, has_answer = pool.connection_class(**pool.connection_kwargs), False
         line.connect()
         with suppress(ConnectionError):
+            if has_answer:
+                read_unawaited(line)
             if not line.can_read():
                 return line
         line.disconnect()
@@ -135,11 +143,16 @@ class BreakerRedis(redis.Redis):
         return line
 
 
+def read_unawaited(line: Any) -> None:
+    """Read before the next command what its answer would be taken for."""
+    try:
+        line.read_response()
+    except ResponseError:
+        CACHE_ERRORS.inc()
+
+
 def packed(*command: Any) -> list[bytes]:
     return [pack_command(cast(Any, command))]
-
-
-SKIP = packed("CLIENT", "REPLY", "SKIP")
 
 
 @cache

@@ -69,7 +69,7 @@ class Entry:
             cache.set(self.key, value, seconds)
             return
         with suppress(RedisError):
-            redis_client().set_unanswered(self.key, value, seconds)
+            redis_client().set_unawaited(self.key, value, seconds)
 
 
 def opened(kept: Any) -> tuple[int | None, bytes]:

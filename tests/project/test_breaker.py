@@ -1,13 +1,17 @@
+import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
+import hiredis
 import pytest
 import redis
 from django.core.cache import cache
+from prometheus_client import CollectorRegistry, Counter
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from redis.retry import Retry
@@ -209,12 +213,22 @@ def test_own_connection_that_redis_ended_is_replaced(own: BreakerRedis) -> None:
     assert own_connections(own) != [before]
 
 
+def test_process_uses_no_connection_of_its_parent(
+    own: BreakerRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [(parents, _)] = own.free
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+
+    assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
+    assert parents not in [line for line, _ in own.free]
+
+
 def test_own_connection_with_an_unread_answer_is_replaced(own: BreakerRedis) -> None:
     line = own.line()
     line.send_command("PING")
     while not line.can_read():
         pass
-    own.free.append(line)
+    own.free.append((line, False))
 
     assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
 
@@ -240,6 +254,101 @@ def test_failed_script_opens_the_breaker(mute: Callable[[], BreakerRedis]) -> No
         second.run_script(ECHO, ["key"], 1)
 
     assert time.monotonic() - started < PROMPTLY
+
+
+class Restricted:
+    """A server that takes its time, and knows no command but these two."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.set = b"+OK\r\n"
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=[connection], daemon=True).start()
+
+    def answer(self, connection: socket.socket) -> None:
+        with connection:
+            reader = hiredis.Reader(encoding="utf-8")
+            while data := connection.recv(65536):
+                reader.feed(data)
+                while command := reader.gets():
+                    time.sleep(0.03)
+                    connection.sendall(self.answer_to(*command))
+
+    def answer_to(self, name: str, *arguments: str) -> bytes:
+        if name == "SET":
+            return self.set
+        if name == "EVALSHA":
+            return b"$%d\r\n%b\r\n" % (len(arguments[-1]), arguments[-1].encode())
+        return b"-ERR unknown command\r\n"
+
+
+@pytest.fixture
+def restricted() -> Iterator[tuple[Restricted, BreakerRedis]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        retry = Retry(NoBackoff(), 0)
+        client = BreakerRedis(port=port, protocol=2, socket_timeout=5, retry=retry)
+        yield Restricted(listener), client
+        client.free.clear()
+
+
+def test_nobody_gets_the_answer_to_somebody_elses_command(
+    restricted: tuple[Restricted, BreakerRedis],
+) -> None:
+    _, client = restricted
+    client.set_unawaited("key", b"value", 60)
+
+    assert [client.run_script(ECHO, [], n) for n in "abc"] == [b"a", b"b", b"c"]
+
+
+def test_refusal_that_nobody_waited_for_is_counted(
+    restricted: tuple[Restricted, BreakerRedis], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, client = restricted
+    server.set = b"-OOM command not allowed\r\n"
+    errors = Counter("errors", "Errors.", registry=CollectorRegistry())
+    monkeypatch.setattr("taskapi.breaker.CACHE_ERRORS", errors)
+    client.set_unawaited("key", b"value", 60)
+
+    assert client.run_script(ECHO, [], "a") == b"a"
+    [counted] = errors.collect()
+    assert counted.samples[0].value == 1
+
+
+def test_values_that_nobody_waited_for_are_there(own: BreakerRedis) -> None:
+    for value in (b"1", b"2", b"3"):
+        own.set_unawaited("unawaited", value, 60)
+        assert own.run_script(READ, ["unawaited"]) == value
+
+
+def test_failure_forgets_all_connections_of_its_own(
+    own: BreakerRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [own.line() for _ in range(3)]
+    own.free.extend((line, False) for line in lines)
+    with monkeypatch.context() as broken:
+        broken.setattr(lines[-1], "read_response", raising(TimeoutError("slow")))
+        with pytest.raises(TimeoutError):
+            own.run_script(ECHO, ["key"], 1)
+
+    assert own.free == []
+
+
+def raising(error: Exception) -> Callable[..., Any]:
+    def fail(*args: Any, **options: Any) -> Any:
+        raise error
+
+    return fail
+
+
+READ = "return redis.call('GET', KEYS[1])"
 
 
 def own_connections(client: BreakerRedis) -> list[int]:

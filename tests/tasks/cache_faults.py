@@ -51,7 +51,7 @@ class CacheFaults:
                 raise redis.ConnectionError("refused")
             return evaluate(client, *args)
 
-        keep = BreakerRedis.set_unanswered
+        keep = BreakerRedis.set_unawaited
 
         def faulty_set(client: Any, *args: Any) -> None:
             if self.fails("set"):
@@ -60,7 +60,7 @@ class CacheFaults:
 
         with (
             patch.object(BreakerRedis, "evaluate", faulty),
-            patch.object(BreakerRedis, "set_unanswered", faulty_set),
+            patch.object(BreakerRedis, "set_unawaited", faulty_set),
         ):
             yield
 
