@@ -2,7 +2,6 @@
 
 from functools import cache
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from django.db.models import Model
 
@@ -16,9 +15,11 @@ def new(model: type[M], **values: Any) -> M:
 
 @cache
 def blank(model: type[Model]) -> dict[str, Any]:
-    """The default of each field, in order; None where each row needs its own."""
+    """The default of each field, in order; None where each row needs its own, and
+    is to be given it.
+    """
     every: tuple[Any, ...] = model._meta.concrete_fields
     return {
-        field.attname: None if field.default is uuid4 else field.get_default()
+        field.attname: None if callable(field.default) else field.get_default()
         for field in every
     }
