@@ -64,6 +64,7 @@ class Usage(NamedTuple):
     limit: Limit
     used: int
     reset: int  # whole seconds until the window ends, at least 1
+    is_local: bool = False  # counted by this process alone
 
     @property
     def is_over(self) -> bool:
@@ -118,16 +119,19 @@ def hit(
     """
     limit: Limit = settings.RATE_LIMITS[name]
     key = key_of(name, limit, identity)
+    is_local = not settings.REDIS_URL
     try:
         count, left = (
-            hit_redis(key, limit.seconds, identity, reading, may_write)
-            if settings.REDIS_URL
-            else hit_local(key, limit.seconds, reading)
+            hit_local(key, limit.seconds, reading)
+            if is_local
+            else hit_redis(key, limit.seconds, identity, reading, may_write)
         )
     except RedisError:
+        is_local = True
         count, left = local.hit(key, limit.seconds)
     # Rounded first: the difference of two floats makes 901 seconds of 900.
-    usage = Usage(name, limit, count, max(1, math.ceil(round(left, 3))))
+    reset = max(1, math.ceil(round(left, 3)))
+    usage = Usage(name, limit, count, reset, is_local)
     if usage.is_over:
         LIMIT_HITS.labels(name).inc()
     return usage
@@ -154,13 +158,14 @@ def hit_local(key: str, seconds: int, reading: Reading | None) -> tuple[int, flo
     return local.hit(key, seconds)
 
 
-def take_back(name: str, identity: str) -> None:
-    """Uncount a request that turned out not to be of `identity`."""
-    key = key_of(name, settings.RATE_LIMITS[name], identity)
-    local.take_back(key)
-    if settings.REDIS_URL:
-        with suppress(RedisError):
-            redis_client().run_script(TAKE_BACK, [key])
+def take_back(usage: Usage, identity: str) -> None:
+    """Uncount a request that turned out not to be of `identity`, where it counted."""
+    key = key_of(usage.name, usage.limit, identity)
+    if usage.is_local:
+        local.take_back(key)
+        return
+    with suppress(RedisError):
+        redis_client().run_script(TAKE_BACK, [key])
 
 
 def forget(name: str, identity: str) -> None:

@@ -88,7 +88,7 @@ def count_caller(
 
 def forgive(user: str, usage: limits.Usage | None) -> None:
     if usage:
-        limits.take_back(usage.name, user)
+        limits.take_back(usage, user)
 
 
 class AddressThrottle(WindowThrottle):

@@ -413,6 +413,21 @@ def test_token_of_a_dead_session_uses_up_nothing(
     assert served == [200, 200, 429]
 
 
+def test_dead_session_lowers_no_count_that_it_did_not_raise(
+    alice: User, settings: Any
+) -> None:
+    if not settings.REDIS_URL:
+        pytest.skip("needs Redis")
+    dead = api_of(alice)
+    Session.objects.all().delete()
+    limit(settings, user=9)
+    key = limits.key_of("user", settings.RATE_LIMITS["user"], str(alice.pk))
+    limits.local.hit(key, 60)  # as it was when Redis was away
+
+    assert [dead.get("/api/auth/me").status_code for _ in range(3)] == [401] * 3
+    assert limits.local.hit(key, 60)[0] == 2
+
+
 MALFORMED: dict[str, dict[str, Any]] = {
     "tag": {"HTTP_IF_NONE_MATCH": "unquoted"},
     "filter": {"QUERY_STRING": "status=UNKNOWN"},
