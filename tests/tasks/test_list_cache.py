@@ -286,6 +286,7 @@ def statements(api: APIClient, url: str, **headers: str) -> list[str]:
     return [query["sql"] for query in queries.captured_queries]
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("query", ["", "?limit=1&status=TODO", "?q=plants&sort=title"])
 def test_page_that_the_cache_has_is_not_read(
     alice_api: APIClient, alice: User, task: Task, query: str
@@ -305,6 +306,7 @@ def test_page_that_the_cache_has_is_not_read(
     assert "revision" in stale
 
 
+@pytest.mark.usefixtures("clock")
 def test_page_that_the_client_has_is_not_read(alice_api: APIClient, task: Task) -> None:
     tag = alice_api.get(LIST)["ETag"]
     cache.clear()
@@ -410,6 +412,7 @@ def test_hint_outlives_what_it_judges_and_no_more(
         assert settings.LIST_CACHE_SECONDS < seconds <= longest
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs EXPLAIN ANALYZE")
 def test_search_that_is_near_asks_no_index_of_texts(
     alice_api: APIClient, task: Task
