@@ -48,7 +48,7 @@ def keep_hint(user: str, revision: int) -> None:
     the statement, and the revision which that reads decides what is current.
     """
     with suppress(RedisError):
-        redis_client().set_unanswered(hint_key(user), b"%d" % revision, hint_seconds())
+        redis_client().set_unawaited(hint_key(user), b"%d" % revision, hint_seconds())
 
 
 class Slot(str):

@@ -47,7 +47,7 @@ COSTS = {
     "health": (0, 0),
     "list_cached": (1, 1),
     "list_fresh": (1, 2),
-    "list_stale": (1, 1),
+    "list_stale": (1, 2),
     # After a write that Redis was not told of, as by the admin.
     "list_stale_untold": (2, 1),
     "list_304": (1, 1),
