@@ -112,12 +112,27 @@ def test_bad_setting_is_refused_in_one_line(
     assert errors.count("\n") == 1
 
 
+def wait_until_caught(pid: int) -> None:
+    """Before its first line a program can do nothing about SIGTERM."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():  # not Linux
+        time.sleep(1)
+        return
+    bit, deadline = 1 << signal.SIGTERM - 1, time.monotonic() + 10
+    while time.monotonic() < deadline:
+        caught = status.read_text().partition("SigCgt:")[2].split()[0]
+        if int(caught, 16) & bit:
+            return
+        time.sleep(0.001)
+    raise AssertionError("it catches no signal")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_being_told_to_stop_while_starting_is_no_failure(
     database: Path, number: signal.Signals
 ) -> None:
     with start_server(database, PORT=str(free_port())) as process:
-        time.sleep(0.15)
+        wait_until_caught(process.pid)
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
 
