@@ -113,7 +113,7 @@ def session_query() -> Prepared:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def statement(along: Along | None) -> Statement:
     return Statement(session_query().fragment, along)
 

@@ -125,7 +125,8 @@ class Plan:
         return [tasks.filter(part) for part in pages.beyond(value, TASK)]
 
 
-@lru_cache(maxsize=1024)
+# A search takes up to 46 KB, and there are as many as texts are searched for.
+@lru_cache(maxsize=256)
 def plan(asked: tuple[tuple[str, str], ...]) -> Plan:
     return Plan(asked)
 

@@ -54,7 +54,7 @@ def along_one_task() -> Along:
     return Along(one_task().fragment)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def plan_of(query: str) -> tuple[Plan, bool]:
     """How to read what a query string asks for, and whether the answer lasts until a
     write; ValidationError.
