@@ -24,6 +24,8 @@ def grown(subject: Subject, minutes: float) -> dict[str, Any]:
     asked, errors, ends = 0, 0, time.monotonic() + 60 * minutes
     while time.monotonic() < ends:
         it = closed(clients, SAMPLE_SECONDS)
+        if not it.times:
+            raise SystemExit(f"The server answers no more: {it.first_error}")
         asked, errors = asked + len(it.times), errors + it.errors
         samples.append((asked, resident(subject)))
     later = samples[len(samples) // 2 :]

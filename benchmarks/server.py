@@ -103,7 +103,9 @@ class Ours(Process):
 
 def own_environment(processes: int = 1) -> dict[str, str]:
     limits = {f"RATE_LIMIT_{n}": MANY for n in ("AUTH", "LOGIN", "REFRESH", "USER")}
-    return limits | {"HTTPS": "false", "WEB_CONCURRENCY": str(processes)}
+    # For as long as anybody measures.
+    lasting = {"HTTPS": "false", "ACCESS_TOKEN_SECONDS": "86400"}
+    return limits | lasting | {"WEB_CONCURRENCY": str(processes)}
 
 
 @contextmanager
