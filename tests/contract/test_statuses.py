@@ -180,7 +180,7 @@ def fail_unexpectedly(attempt: Attempt) -> Any:
         raise RuntimeError
 
     attempt.patch.setattr(health, "state", fail)
-    attempt.patch.setattr(APIView, "initial", fail)
+    attempt.patch.setattr(APIView, "check_permissions", fail)
     return attempt.send()
 
 
