@@ -9,9 +9,9 @@ from taskapi.server.response import log
 
 # How long a request may hold up the others; if requests are slow, and if they are not.
 SHORT_RELIEF_SECONDS, RELIEF_SECONDS = 0.001, 0.005
-# They are if they wait, and not for each other, this many times as long as they work:
-# threads that share an interpreter take turns, and that costs time, too.
-FAIR_WAIT = 1.5
+# They are if they wait, and not for each other, this share of the time that they work
+# or more: threads that share an interpreter take turns, and that costs time, too.
+FAIR_WAIT = 0.5
 # How much of what was waited beyond that makes requests slow, and for how long.
 SLOW_WAIT_SECONDS = 0.01
 SLOW_SECONDS = 0.1
@@ -41,7 +41,7 @@ class Lead:
     def begin(self, *, is_awaited: bool) -> None:
         """The leader is about to run a request; do others wait already?
 
-        Then, if requests are slow, it passes the lead on at once: they mostly wait
+        Then, if requests are slow, it passes the lead on at once: they rather wait
         themselves, for the database. Quick ones are sooner done without company.
         """
         now = monotonic()
@@ -65,7 +65,7 @@ class Lead:
             return False
 
     def weigh(self, now: float) -> None:
-        """Learn from the leader's request, so far, whether requests mostly wait."""
+        """Learn from the leader's request, so far, whether requests are slow."""
         if now < self.slow_until:
             return
         worked = process_time() - self.worked

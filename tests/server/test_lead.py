@@ -198,13 +198,13 @@ def lead() -> Lead:
 def test_requests_that_mostly_wait_are_slow(lead: Lead, clocks: Clocks) -> None:
     for _ in range(4):
         assert lead.turn == 1
-        clocks.run(lead, waits=4.2, works=1)  # of 10 ms, 4.2 - 1.5 are full
+        clocks.run(lead, waits=3.2, works=1)  # of 10 ms, 3.2 - 0.5 are full
     lead.begin(is_awaited=True)
     assert lead.turn == 2
 
     clocks.wall += 101
     for _ in range(2):  # still so: that is found out sooner
-        clocks.run(lead, waits=4.2, works=1)
+        clocks.run(lead, waits=3.2, works=1)
     lead.begin(is_awaited=True)
     assert lead.turn == 3
 
@@ -212,7 +212,7 @@ def test_requests_that_mostly_wait_are_slow(lead: Lead, clocks: Clocks) -> None:
 def test_requests_that_mostly_work_are_not_slow(lead: Lead, clocks: Clocks) -> None:
     """Threads would only take turns with the interpreter."""
     for _ in range(500):
-        clocks.run(lead, waits=1.4, works=1)
+        clocks.run(lead, waits=0.4, works=1)
     clocks.run(lead, waits=9, works=1)
     clocks.run(lead, waits=0, works=50)
 
