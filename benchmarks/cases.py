@@ -115,9 +115,11 @@ def last_page(sort: str) -> Callable[[People], str]:
         rows: Any = ordered(Task.objects.owned_by(owner.pk).live(), sort).reverse()
         [row] = rows[20:21]
         pages = KeysetPagination()
-        asked = SimpleNamespace(query_params={"sort": sort}, path=LIST)
-        pages.begin(asked, owner.pk, Task, KEYS[sort.lstrip("-")], sort[0] == "-")
-        cursor = pages.seal(row, owner.revision)
+        meta = {"QUERY_STRING": f"sort={sort}"}
+        asked: Any = SimpleNamespace(_request=SimpleNamespace(path=LIST, META=meta))
+        key = KEYS[sort.lstrip("-")]
+        pages.begin(asked, owner.pk, Task, key, sort[0] == "-")
+        cursor = pages.seal(getattr(row, key), row.pk, owner.revision)
         return f"{LIST}?sort={sort}&cursor={cursor}"
 
     return path

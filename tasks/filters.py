@@ -55,6 +55,19 @@ class NamesFilter(filters.Filter):
     field_class = NamesFormField
 
 
+class SpanFilter(NamesFilter):
+    """Of values that lists are sorted by, too: where the first of these is, a walk
+    down such a list can start, and need not pass all that come before it.
+    """
+
+    def filter(self, qs: QuerySet[Task], value: list[Any]) -> QuerySet[Task]:
+        found: QuerySet[Task] = super().filter(qs, value)
+        if len(value) < 2:
+            return found
+        name = self.field_name
+        return found.filter(**{f"{name}__gte": min(value), f"{name}__lte": max(value)})
+
+
 class OneOfFilter(filters.Filter):
     field_class = forms.ChoiceField
 
@@ -69,14 +82,16 @@ def instant(lookup: str, description: str) -> filters.Filter:
     return described(instants.SCHEMA | {"description": description}, chosen)
 
 
-def names(field: str, values: dict[str, Any]) -> filters.Filter:
+def names(
+    field: str, values: dict[str, Any], kind: type[NamesFilter] = NamesFilter
+) -> filters.Filter:
     one = "|".join(values)
     schema = {
         "type": "string",
         "pattern": f"^({one})(,({one}))*$",
         "description": "Any of these, separated by commas.",
     }
-    chosen = NamesFilter(field_name=field, lookup_expr="in", names=values)
+    chosen = kind(field_name=field, lookup_expr="in", names=values)
     return described(schema, chosen)
 
 
@@ -92,7 +107,7 @@ class TaskFilter(filters.FilterSet):
     """What a list can be narrowed to, searched for and sorted by."""
 
     status = names("status", {s.value: s.value for s in Status})
-    priority = names("priority", {p.name: p.value for p in Priority})
+    priority = names("priority", {p.name: p.value for p in Priority}, SpanFilter)
     dueBefore = instant("lt", "Due before this moment.")
     dueAfter = instant("gt", "Due after this moment.")
     dueDate = one_of(["none"], "without_due_date", "Without a due date.")

@@ -396,3 +396,19 @@ def test_every_kind_of_write_shows_in_the_list(
     trash(deleted)
 
     assert titles(alice_api.get("/api/tasks")) == ["renamed"]
+
+
+@pytest.mark.parametrize("sort", ["priority", "-priority"])
+def test_walk_by_priority_passes_none_beyond_those_asked_for(
+    alice_api: APIClient, alice: User, sort: str
+) -> None:
+    """An owner may have millions of them."""
+    make_tasks(alice, [{"priority": priority} for priority in Priority])
+    with CaptureQueriesContext(connection) as queries:
+        response = alice_api.get(f"/api/tasks?priority=HIGH,MEDIUM&sort={sort}")
+    [sql] = [q["sql"] for q in queries if "tasks_task" in q["sql"]]
+
+    found = [item["priority"] for item in response.json()["items"]]
+    assert found == sorted(["MEDIUM", "HIGH"], reverse=sort == "priority")
+    for bound in (f">= {Priority.MEDIUM.value}", f"<= {Priority.HIGH.value}"):
+        assert f'"priority" {bound}' in sql
