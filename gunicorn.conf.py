@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any
 
-from taskapi import drain, multiprocess
+from taskapi import drain, logs, multiprocess
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
@@ -43,20 +43,9 @@ keepalive = 5
 control_socket_disable = True
 
 accesslog = None  # the application logs each request itself
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
-    "handlers": {
-        "stdout": {
-            "class": "taskapi.logs.LineHandler",
-            "stream": "ext://sys.stdout",
-            "formatter": "json",
-        }
-    },
-    "root": {"handlers": ["stdout"], "level": "INFO"},
-    "loggers": {"gunicorn.error": {"handlers": ["stdout"], "propagate": False}},
-}
+logconfig_dict = logs.configuration(
+    "INFO", {"gunicorn.error": {"handlers": ["stdout"], "propagate": False}}
+)
 
 
 def on_starting(arbiter: Any) -> None:

@@ -37,6 +37,24 @@ def info(logger: logging.Logger, message: str, /, **fields: Any) -> None:
         logger.handle(record)
 
 
+def configuration(level: str, loggers: dict[str, Any]) -> dict[str, Any]:
+    """What `logging.config` makes of it: a line of JSON for each record, on stdout."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
+        "handlers": {
+            "stdout": {
+                "class": "taskapi.logs.LineHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "json",
+            }
+        },
+        "root": {"handlers": ["stdout"], "level": level},
+        "loggers": loggers,
+    }
+
+
 class LineHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """Whoever calls `flush` has the lock already; to take it again costs time."""
 

@@ -22,7 +22,6 @@ from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.strict import parameters, query_of
@@ -146,9 +145,6 @@ class KeysetPagination(BasePagination):
         bound = json.dumps([str(self.owner_id), self.path, kept])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
-
-    def get_paginated_response(self, data: Any) -> Response:
-        return Response(self.envelope(data))
 
     def envelope(self, items: Any) -> dict[str, Any]:
         found, most = self.found, self.most_counted

@@ -11,6 +11,7 @@ from typing import Any
 
 from environs import validate
 
+from taskapi.logs import configuration as log_configuration
 from taskapi.settings import databases, rest
 from taskapi.settings.environment import (
     Environment,
@@ -208,22 +209,12 @@ USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "taskapi.logs.JsonFormatter"}},
-    "handlers": {
-        "stdout": {
-            "class": "taskapi.logs.LineHandler",
-            "stream": "ext://sys.stdout",
-            "formatter": "json",
-        }
-    },
-    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
-    "loggers": {
+LOGGING = log_configuration(
+    LOG_LEVEL,
+    {
         "django": {"handlers": [], "propagate": True},
         # Our own line per request says the same.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
-}
+)

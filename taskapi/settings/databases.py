@@ -28,6 +28,8 @@ def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
             "options": " ".join(
                 f"-c {name}={value}"
                 for name, value in {
+                    # Else Django sets it by a statement for each connection.
+                    "TimeZone": "UTC",
                     "statement_timeout": "5s",
                     "lock_timeout": "3s",
                     "idle_in_transaction_session_timeout": "10s",
