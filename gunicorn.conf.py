@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any
 
-from taskapi import drain, logs, multiprocess
+from taskapi.http import graceful_shutdown, logs, worker_slots
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
@@ -49,20 +49,20 @@ logconfig_dict = logs.configuration(
 
 
 def on_starting(arbiter: Any) -> None:
-    multiprocess.prepare()
+    worker_slots.prepare()
 
 
 def pre_fork(arbiter: Any, worker: Any) -> None:
     others = arbiter.WORKERS.values()
-    worker.seat = multiprocess.take_seat(other.seat for other in others)
+    worker.seat = worker_slots.take_seat(other.seat for other in others)
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:
-    multiprocess.leave(worker.seat)
+    worker_slots.leave(worker.seat)
 
 
 def when_ready(arbiter: Any) -> None:
-    drain.drain_before_stop(drain_seconds)
+    graceful_shutdown.drain_before_stop(drain_seconds)
 
 
 def post_fork(arbiter: Any, worker: Any) -> None:

@@ -10,9 +10,9 @@ if sys.argv[1:2] == ["serve"]:
     # Being told to stop is no failure, and may come while Django still loads.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit())
-    from taskapi import multiprocess  # before Django loads what counts
+    from taskapi.http import worker_slots  # before Django loads what counts
 
-    multiprocess.prepare()
+    worker_slots.prepare()
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from accounts.addresses import client_address
+from taskapi.api.addresses import client_address
 
 logger = logging.getLogger("accounts.audit")
 

@@ -11,9 +11,9 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.db import connection
 
-from accounts import limits
+from accounts import rate_limits
+from accounts.auth.sessions import Refused, replace_password
 from accounts.models import User, normalise
-from accounts.sessions import Refused, replace_password
 from accounts.throttles import account_key
 
 MAX_BYTES = 1024
@@ -103,4 +103,4 @@ def reset(user: User, new_password: str) -> None:
     """
     replace_password(user, new_password, keep=None)
     # Whoever reads the account's mail is its owner: strangers' failures stop counting.
-    limits.forget("login", account_key(user.email))
+    rate_limits.forget("login", account_key(user.email))

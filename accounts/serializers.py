@@ -5,7 +5,8 @@ from rest_framework import serializers
 
 from accounts import passwords
 from accounts.models import Session, User, ascii_only
-from accounts.strict import StrictCharField, StrictSerializer
+from taskapi.api.fields import StrictCharField
+from taskapi.api.serializers import StrictSerializer
 
 
 class EmailField(StrictCharField, serializers.EmailField):

@@ -9,20 +9,22 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from accounts import audit, limits
-from accounts.addresses import client_address, network
+from accounts import audit, rate_limits
 from accounts.models import Session
 from accounts.reading import Reading
+from taskapi.api.addresses import client_address, network
 
 if TYPE_CHECKING:  # views import their throttles
     from rest_framework.views import APIView
 
 
-def count(request: HttpRequest, name: str, identity: str, *more: Any) -> limits.Usage:
+def count(
+    request: HttpRequest, name: str, identity: str, *more: Any
+) -> rate_limits.Usage:
     """Count the request and leave the usage on it, for the RateLimit headers; `more`
-    is for `limits.hit`.
+    is for `rate_limits.hit`.
     """
-    usage = limits.hit(name, identity, *more)
+    usage = rate_limits.hit(name, identity, *more)
     request.rate_limits = [*getattr(request, "rate_limits", []), usage]  # type: ignore[attr-defined]
     if usage.is_over:
         audit.record("limit_hit", request, limit=name)
@@ -73,7 +75,7 @@ class CallerThrottle(WindowThrottle):
 
 def count_caller(
     request: Request, view: "APIView", user: str, reading: Reading | None
-) -> limits.Usage | None:
+) -> rate_limits.Usage | None:
     """Count the request against its caller's limit, if the view's calls count so, and
     read the key of `reading`, or tell that its user may write, in the same round trip.
 
@@ -86,9 +88,9 @@ def count_caller(
     return count(request._request, CallerThrottle.limit, user, reading, may_write)
 
 
-def forgive(user: str, usage: limits.Usage | None) -> None:
+def forgive(user: str, usage: rate_limits.Usage | None) -> None:
     if usage:
-        limits.take_back(usage, user)
+        rate_limits.take_back(usage, user)
 
 
 class AddressThrottle(WindowThrottle):

@@ -21,9 +21,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
 output = sys.stdout
 sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # the log's lines
 
-from taskapi import multiprocess  # noqa: E402
+from taskapi.http import worker_slots  # noqa: E402
 
-multiprocess.prepare()
+worker_slots.prepare()
 
 import django  # noqa: E402
 
@@ -32,13 +32,14 @@ django.setup(set_prefix=False)
 from django.http import HttpResponse  # noqa: E402
 from rest_framework.renderers import JSONRenderer  # noqa: E402
 
-from accounts import limits  # noqa: E402
-from accounts.authentication import read_session  # noqa: E402
-from accounts.tokens import AccessToken  # noqa: E402
-from taskapi import handler, metrics, middleware  # noqa: E402
+from accounts import rate_limits  # noqa: E402
+from accounts.auth.authentication import read_session  # noqa: E402
+from accounts.auth.jwt import AccessToken  # noqa: E402
+from taskapi import handler  # noqa: E402
+from taskapi.http import metrics, middleware  # noqa: E402
 from taskapi.wsgi import application  # noqa: E402
 from tasks.models import Task  # noqa: E402
-from tasks.reading import OneTask  # noqa: E402
+from tasks.queries.list import OneTask  # noqa: E402
 from tasks.serializers import VALUES, represent  # noqa: E402
 
 REPEATS = 200
@@ -115,7 +116,9 @@ def parts() -> dict[str, Callable[[], Any]]:
         "metrics": lambda: metrics.count(request, HttpResponse(), 0.001),
         "JWT, first time": lambda: AccessToken(cast(Any, token)),
         "JWT, known": lambda: AccessToken.read(token),
-        "limit, one Redis command": lambda: limits.hit("user", str(claims.user_id)),
+        "limit, one Redis command": lambda: rate_limits.hit(
+            "user", str(claims.user_id)
+        ),
         "session and user, one statement": lambda: read_session(claims, None),
         "session, user and task, one statement": along,
         "20 tasks to dictionaries": lambda: [

@@ -106,7 +106,7 @@ def last_page(sort: str) -> Callable[[People], str]:
 
     def path(user: People) -> str:
         from accounts.models import User
-        from taskapi.pagination import KeysetPagination
+        from taskapi.api.pagination import KeysetPagination
         from tasks.filters import SORTS as KEYS
         from tasks.filters import ordered
         from tasks.models import Task

@@ -24,9 +24,9 @@ from django.test.utils import CaptureQueriesContext  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from rest_framework.test import APIClient  # noqa: E402
 
-from accounts import sessions  # noqa: E402
+from accounts.auth import sessions  # noqa: E402
+from accounts.auth.jwt import AccessToken  # noqa: E402
 from accounts.models import User  # noqa: E402
-from accounts.tokens import AccessToken  # noqa: E402
 
 TARGET = Path(settings.BASE_DIR) / "docs" / "queries.md"
 OTHERS, EACH, OWN = 1_000, 500, 500_000

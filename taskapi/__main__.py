@@ -9,6 +9,6 @@ if sys.version_info < (3, 11):  # noqa: UP036 - it is the older ones that must r
 if os.name != "posix":
     sys.exit("taskapi: Linux or macOS is needed (on Windows: WSL or a container)")
 
-from taskapi.bootstrap import main
+from taskapi.bootstrap.commands import main
 
 main(sys.argv[1:])

@@ -3,8 +3,8 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from taskapi import health, metrics
-from taskapi.docs import DocsView, SchemaView
+from taskapi.http import health, metrics
+from taskapi.openapi.views import DocsView, SchemaView
 
 FAVICON = static("drf_spectacular_sidecar/swagger-ui-dist/favicon-32x32.png")
 
@@ -21,7 +21,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=FAVICON)),
 ]
 
-handler400 = "taskapi.errors.bad_request"
-handler403 = "taskapi.errors.permission_denied"
-handler404 = "taskapi.errors.not_found"
-handler500 = "taskapi.errors.server_error"
+handler400 = "taskapi.api.errors.bad_request"
+handler403 = "taskapi.api.errors.permission_denied"
+handler404 = "taskapi.api.errors.not_found"
+handler500 = "taskapi.api.errors.server_error"

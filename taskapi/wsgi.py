@@ -12,6 +12,6 @@ from taskapi.handler import Handler, disconnect_receivers  # noqa: E402
 application = Handler()
 disconnect_receivers()
 if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
-    from taskapi import tracing
+    from taskapi.http import tracing
 
     tracing.start()

@@ -9,7 +9,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 
-from tasks import instants
+from taskapi.api import datetimes
 from tasks.models import Priority, Status, Task, TaskQuerySet
 
 SORTS = {
@@ -25,7 +25,7 @@ SORT_NAMES = [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
 class InstantFormField(forms.CharField):
     def clean(self, value: Any) -> Any:
         try:
-            return instants.parse(value) if value else None
+            return datetimes.parse(value) if value else None
         except ValueError as error:
             raise forms.ValidationError(str(error), "invalid") from error
 
@@ -79,7 +79,7 @@ def described(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filter:
 
 def instant(lookup: str, description: str) -> filters.Filter:
     chosen = InstantFilter(field_name="due_at", lookup_expr=lookup)
-    return described(instants.SCHEMA | {"description": description}, chosen)
+    return described(datetimes.SCHEMA | {"description": description}, chosen)
 
 
 def names(

@@ -15,11 +15,9 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from accounts.reading import Fragment
-from tasks import metrics
-from tasks.instances import new
-from tasks.models import Change, Task
-from tasks.preconditions import ANYTHING, Precondition
-from tasks.statements import (
+from taskapi.api.preconditions import ANYTHING, Precondition
+from taskapi.db.instances import new
+from taskapi.db.writes import (
     OWNERS_REVISION,
     can_join,
     existing,
@@ -29,6 +27,8 @@ from tasks.statements import (
     update,
     update_each,
 )
+from tasks import metrics
+from tasks.models import Change, Task
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@ from typing import Any
 
 from django.urls import path
 
-from tasks.transfer.views import ExportViewSet
 from tasks.views import HistoryViewSet, TaskViewSet, TrashViewSet
+from tasks.views.export import ExportViewSet
 
 LIST: Any = {"get": "list", "post": "create"}
 ONE: Any = {

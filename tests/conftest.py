@@ -7,10 +7,10 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 from xdist.scheduler import LoadScopeScheduling
 
-from accounts import limits
+from accounts import rate_limits
 from accounts.models import User
-from taskapi import health
-from taskapi.breaker import breaker
+from taskapi.http import health
+from taskapi.http.redis import breaker
 from tasks.models import Task
 from tests.factories import api_of, make_task, make_user
 
@@ -31,7 +31,7 @@ def _clean_slate() -> None:
     """Nothing cached, no counted request and no open breaker from another test."""
     health.recent = None
     breaker.reset()
-    limits.local.windows.clear()
+    rate_limits.local.windows.clear()
     cache.clear()
 
 

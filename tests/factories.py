@@ -6,9 +6,9 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
+from accounts.auth import sessions
+from accounts.auth.jwt import AccessToken
 from accounts.models import Session, User
-from accounts.tokens import AccessToken
 from tasks.models import Priority, Status, Task
 from tasks.operations import Author, Create, perform_one
 

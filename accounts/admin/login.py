@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 
 from accounts import audit
-from accounts.addresses import client_address, network
 from accounts.throttles import account_key, enforce, limit_account
+from taskapi.api.addresses import client_address, network
 
 
 class LimitedLoginForm(AdminAuthenticationForm):

@@ -49,7 +49,7 @@ class SessionInline(admin.TabularInline):
 def end_chosen(
     model_admin: admin.ModelAdmin, request: HttpRequest, chosen: QuerySet[Session]
 ) -> None:
-    from accounts.sessions import end
+    from accounts.auth.sessions import end
 
     ended = 0
     for session in chosen:

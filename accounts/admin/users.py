@@ -27,7 +27,7 @@ class UserCreationForm(AdminUserCreationForm):
 def end_sessions(
     model_admin: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
-    from accounts.sessions import end
+    from accounts.auth.sessions import end
 
     ended = 0
     for user in users:

@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from accounts import blacklist
+from accounts.auth import blacklist
 from accounts.models.sessions import EndReason, Session
 from accounts.reading import Fragment
 

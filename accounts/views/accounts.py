@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from accounts import audit, personal_data, throttles
 from accounts import serializers as s
 from accounts.models import User
-from accounts.views.account_view import AccountView, PasswordView, PublicView
+from accounts.views.base import AccountView, PasswordView, PublicView
 from accounts.views.sessions import start_session, tokens
 
 

@@ -5,9 +5,10 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import audit, passwords, sessions, throttles
+from accounts import audit, passwords, throttles
 from accounts import serializers as s
-from accounts.views.account_view import PasswordView, PublicView
+from accounts.auth import sessions
+from accounts.views.base import PasswordView, PublicView
 
 
 class PasswordChangeView(PasswordView):

@@ -12,12 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.exceptions import TokenError
 
-from accounts import audit, passwords, sessions, throttles
+from accounts import audit, passwords, throttles
 from accounts import serializers as s
-from accounts.addresses import client_address
+from accounts.auth import sessions
+from accounts.auth.jwt import AccessToken, LogoutToken, RefreshToken
 from accounts.models import EndReason, Session, User
-from accounts.tokens import AccessToken, LogoutToken, RefreshToken
-from accounts.views.account_view import AccountView, PublicView
+from accounts.views.base import AccountView, PublicView
+from taskapi.api.addresses import client_address
 
 REFUSED = "The refresh token is invalid, expired or revoked."
 

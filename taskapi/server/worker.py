@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from gunicorn.workers import base
 
-from taskapi import drain
+from taskapi.http import graceful_shutdown
 from taskapi.server.connection import Limits
 from taskapi.server.loop import Loop
 
@@ -70,7 +70,9 @@ class Worker(base.Worker):  # type: ignore[misc]
             self.log.info("Autorestarting worker after current request.")
             self.alive = False
             self.wake()
-        return not self.alive or not self.cfg.keepalive or drain.is_draining()
+        return (
+            not self.alive or not self.cfg.keepalive or graceful_shutdown.is_draining()
+        )
 
     def wake(self) -> None:
         # The pipe that signals are written to, too.

@@ -11,7 +11,7 @@ from typing import Any
 
 from environs import validate
 
-from taskapi.logs import configuration as log_configuration
+from taskapi.http.logs import configuration as log_configuration
 from taskapi.settings import databases, rest
 from taskapi.settings.environment import (
     Environment,
@@ -100,11 +100,11 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
 ]
 MIDDLEWARE = [
-    "taskapi.middleware.RequestMiddleware",
-    "taskapi.middleware.GateMiddleware",
+    "taskapi.http.middleware.RequestMiddleware",
+    "taskapi.http.middleware.GateMiddleware",
 ]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
-    MIDDLEWARE.insert(0, "taskapi.tracing.TracingMiddleware")
+    MIDDLEWARE.insert(0, "taskapi.http.tracing.TracingMiddleware")
 ROOT_URLCONF = "taskapi.urls"
 WSGI_APPLICATION = "taskapi.wsgi.application"
 TEMPLATES = [
@@ -196,7 +196,7 @@ SILENCED_SYSTEM_CHECKS = [
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
-CSRF_FAILURE_VIEW = "taskapi.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "taskapi.api.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_ENGINE = "taskapi.admin_sessions"

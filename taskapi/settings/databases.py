@@ -15,7 +15,7 @@ def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
             "timeout": 10,
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
         },
-        "taskapi.postgresql": {
+        "taskapi.db.postgresql": {
             # Each connection plans a statement once: Django sends the same texts again.
             "server_side_binding": True,
             "prepare_threshold": 5 if prepare else None,
@@ -49,7 +49,7 @@ def redis_cache(url: str | None) -> dict[str, Any]:
         "OPTIONS": {
             # Not pickle: whoever writes to Redis must not be able to run code here.
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "REDIS_CLIENT_CLASS": "taskapi.breaker.BreakerRedis",
+            "REDIS_CLIENT_CLASS": "taskapi.http.redis.BreakerRedis",
             "IGNORE_EXCEPTIONS": True,
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,

@@ -9,7 +9,7 @@ import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
-from accounts.limits import Limit
+from accounts.rate_limits import Limit
 
 
 def secret(minimum: int, value: str) -> None:
@@ -56,7 +56,7 @@ def database(text: str) -> Any:
     except ValueError:
         raise ValidationError("Not a valid database URL.") from None
     if found["ENGINE"].endswith(".postgresql"):
-        found["ENGINE"] = "taskapi.postgresql"
+        found["ENGINE"] = "taskapi.db.postgresql"
     return found
 
 

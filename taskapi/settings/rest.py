@@ -2,18 +2,18 @@
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.authentication.SessionTokenAuthentication"
+        "accounts.auth.authentication.SessionTokenAuthentication"
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CallerThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["taskapi.parsers.StrictJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["taskapi.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "taskapi.pagination.KeysetPagination",
+    "DEFAULT_PAGINATION_CLASS": "taskapi.api.pagination.KeysetPagination",
     # OPTIONS tells no more than Allow does.
     "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_SCHEMA_CLASS": "taskapi.schema.operations.Schema",
-    "EXCEPTION_HANDLER": "taskapi.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "taskapi.openapi.operations.Schema",
+    "EXCEPTION_HANDLER": "taskapi.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -26,7 +26,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "taskapi.schema.document.complete",
+        "taskapi.openapi.hooks.complete",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

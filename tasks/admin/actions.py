@@ -7,12 +7,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
+from tasks.exports import csv_format
+from tasks.exports.files import EXPORTED, owned
+from tasks.exports.formats import CSV
+from tasks.exports.snapshot import Snapshot
 from tasks.models import LIVE, Status, Task
 from tasks.operations import Author, Delete, Operation, Update, perform_one
-from tasks.transfer import tables
-from tasks.transfer.exporting import EXPORTED, owned
-from tasks.transfer.formats import CSV
-from tasks.transfer.snapshot import Snapshot
 
 
 def author(request: HttpRequest, task: Task) -> Author:
@@ -60,4 +60,4 @@ def export_csv(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> StreamingHttpResponse:
     snapshot = Snapshot(tasks, source=Task.objects.select_related("user"))
-    return CSV.attachment(tables.write(owned(snapshot), EXPORTED))
+    return CSV.attachment(csv_format.write(owned(snapshot), EXPORTED))

@@ -1,8 +1,8 @@
 """Tasks and what is remembered about them; every rule about a task lives here."""
 
-from tasks.models.answers import StoredAnswer
-from tasks.models.changes import Change, in_utc, plain
 from tasks.models.choices import Priority, Status
+from tasks.models.idempotency import StoredAnswer
+from tasks.models.task_change import Change, in_utc, plain
 from tasks.models.tasks import (
     LIVE,
     MOST_COUNTED,

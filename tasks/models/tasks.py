@@ -10,8 +10,8 @@ from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.db.models import Count, Q
 
-from tasks.models.changes import Change
 from tasks.models.choices import Priority, Status
+from tasks.models.task_change import Change
 
 # Counting is what grows with the number of tasks; a count stops here.
 MOST_COUNTED = 10_000

@@ -1,7 +1,7 @@
 """`/api/tasks`: thin; what may be done is decided in models and operations."""
 
+from tasks.views.base import TaskView, validator
 from tasks.views.history import HistoryViewSet
-from tasks.views.task_view import TaskView, validator
 from tasks.views.tasks import TaskViewSet
 from tasks.views.trash import TrashViewSet
 

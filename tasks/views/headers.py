@@ -4,8 +4,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 
-from tasks.idempotency import KEY_PATTERN
-from tasks.preconditions import TAGS_PATTERN
+from taskapi.api.idempotency import KEY_PATTERN
+from taskapi.api.preconditions import TAGS_PATTERN
 
 
 def header(name: str, description: str, **schema: Any) -> OpenApiParameter:

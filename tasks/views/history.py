@@ -6,7 +6,7 @@ from rest_framework.response import Response
 
 from tasks import serializers as s
 from tasks.models import Change, Task
-from tasks.views.task_view import TaskView
+from tasks.views.base import TaskView
 
 
 class HistoryViewSet(TaskView):

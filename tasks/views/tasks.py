@@ -14,16 +14,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.reading import Asker, Reading
+from taskapi.api.idempotency import once
+from taskapi.api.preconditions import TAGS_PATTERN, is_unchanged
 from tasks import operations
 from tasks import serializers as s
-from tasks.batch import BatchResultSerializer, BatchSerializer
 from tasks.filters import TaskFilter
-from tasks.idempotency import once
 from tasks.models import Task, TaskQuerySet, etag
-from tasks.preconditions import TAGS_PATTERN, is_unchanged
-from tasks.reading import VERSION, OneTask, Row, TaskPage
+from tasks.queries.list import VERSION, OneTask, Row, TaskPage
+from tasks.serializers.batch import BatchResultSerializer, BatchSerializer
+from tasks.views.base import TaskView, headers_of
 from tasks.views.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
-from tasks.views.task_view import TaskView, headers_of
 
 
 class PreconditionRequired(APIException):

@@ -7,8 +7,8 @@ from rest_framework.response import Response
 from tasks import operations
 from tasks import serializers as s
 from tasks.models import Task, TaskQuerySet
+from tasks.views.base import TaskView
 from tasks.views.headers import IF_MATCH
-from tasks.views.task_view import TaskView
 
 
 class TrashViewSet(TaskView):

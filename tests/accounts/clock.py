@@ -31,7 +31,7 @@ class Clock:
             "django.utils.timezone.now": lambda: clock.now,
             "rest_framework_simplejwt.tokens.aware_utcnow": lambda: clock.now,
             "jwt.api_jwt.datetime": Datetime,
-            "accounts.limits.time": monotonic,
+            "accounts.rate_limits.time": monotonic,
             f"{generator}._now": lambda self: clock.now.replace(tzinfo=None),
         }
 

@@ -9,10 +9,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts import passwords
-from accounts.limits import Limit
 from accounts.models import Session, User
+from accounts.rate_limits import Limit
 from accounts.throttles import account_key
-from taskapi.logs import JsonFormatter
+from taskapi.http.logs import JsonFormatter
 from tests.accounts.clock import Clock
 from tests.accounts.wire import ANONYMOUS, bearer, post, refresh, sign_in
 from tests.factories import PASSWORD, make_session
@@ -299,10 +299,10 @@ def test_no_secret_is_logged(
             {"name": "C", "email": "c@example.com", "password": PASSWORD},
         ),
         ("accounts.passwords.verify", "login", ALICE),
-        ("accounts.sessions.refresh", "refresh", {"refreshToken": "{refresh}"}),
-        ("accounts.sessions.logout", "logout", {"refreshToken": "{refresh}"}),
+        ("accounts.auth.sessions.refresh", "refresh", {"refreshToken": "{refresh}"}),
+        ("accounts.auth.sessions.logout", "logout", {"refreshToken": "{refresh}"}),
         (
-            "accounts.sessions.replace_password",
+            "accounts.auth.sessions.replace_password",
             "password",
             {"currentPassword": PASSWORD, "newPassword": "battery staple 2"},
         ),

@@ -7,9 +7,9 @@ import redis
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts import limits, passwords
-from accounts.limits import Limit
+from accounts import passwords, rate_limits
 from accounts.models import Session, User
+from accounts.rate_limits import Limit
 from tests.accounts.clock import Clock
 from tests.accounts.wire import error, post, refresh, sign_in
 from tests.factories import PASSWORD, api_of
@@ -117,7 +117,7 @@ def test_fresh_window_is_not_a_second_too_long(
     limit(settings, auth=1)
     now = 7637.746189766141
     assert (now + 900) - now > 900
-    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(rate_limits, "time", SimpleNamespace(monotonic=lambda: now))
 
     assert post("login", WRONG)["RateLimit"].startswith('"auth";r=0;t=900,')
 
@@ -129,7 +129,7 @@ def test_redis_ends_the_window_too(settings: Any) -> None:
 
     post("login", WRONG)
 
-    store = limits.redis_client()
+    store = rate_limits.redis_client()
     [key] = store.scan_iter("*:limit:auth:*")
     assert 890_000 < store.pttl(key) <= 900_000
 
@@ -139,7 +139,7 @@ def test_counters_hold_no_address_of_a_person(settings: Any) -> None:
 
     post("login", WRONG)
 
-    assert "alice" not in str(limits.local.windows)
+    assert "alice" not in str(rate_limits.local.windows)
 
 
 @pytest.mark.parametrize(
@@ -421,11 +421,11 @@ def test_dead_session_lowers_no_count_that_it_did_not_raise(
     dead = api_of(alice)
     Session.objects.all().delete()
     limit(settings, user=9)
-    key = limits.key_of("user", settings.RATE_LIMITS["user"], str(alice.pk))
-    limits.local.hit(key, 60)  # as it was when Redis was away
+    key = rate_limits.key_of("user", settings.RATE_LIMITS["user"], str(alice.pk))
+    rate_limits.local.hit(key, 60)  # as it was when Redis was away
 
     assert [dead.get("/api/auth/me").status_code for _ in range(3)] == [401] * 3
-    assert limits.local.hit(key, 60)[0] == 2
+    assert rate_limits.local.hit(key, 60)[0] == 2
 
 
 MALFORMED: dict[str, dict[str, Any]] = {
@@ -456,7 +456,7 @@ def _redis_away(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         raise redis.exceptions.ConnectionError("Connection refused.")
 
     settings.REDIS_URL = "redis://localhost:1/0"
-    monkeypatch.setattr(limits, "redis_client", refuse)
+    monkeypatch.setattr(rate_limits, "redis_client", refuse)
 
 
 @pytest.mark.usefixtures("_redis_away")
@@ -482,7 +482,7 @@ def test_password_reset_clears_the_count_while_redis_is_away(
 
 
 def test_local_counters_drop_windows_that_are_over(clock: Clock) -> None:
-    counters = limits.LocalCounters()
+    counters = rate_limits.LocalCounters()
     for number in range(10_001):
         counters.hit(str(number), 60)
     clock.advance(seconds=60)

@@ -6,8 +6,8 @@ from rest_framework_simplejwt.token_blacklist.models import (
     OutstandingToken,
 )
 
+from accounts.auth.jwt import RefreshToken
 from accounts.models import Session, User
-from accounts.tokens import RefreshToken
 from tests.accounts.clock import Clock
 from tests.accounts.wire import (
     REFRESH_REFUSED,

@@ -7,7 +7,7 @@ from django.contrib.auth.hashers import identify_hasher
 from django.db import OperationalError
 from django.test import Client
 
-from accounts import sessions
+from accounts.auth import sessions
 from accounts.models import Session, User
 from tests.accounts.wire import error, invalid, is_welcome, post, refresh
 

@@ -3,7 +3,8 @@ import tracemalloc
 import pytest
 from rest_framework.serializers import CharField, IntegerField, ValidationError
 
-from accounts.strict import StrictSerializer, parameters
+from taskapi.api.query_params import parameters
+from taskapi.api.serializers import StrictSerializer
 
 
 class Coat(StrictSerializer):

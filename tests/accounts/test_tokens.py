@@ -10,7 +10,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from accounts import tokens
+from accounts.auth import jwt as tokens
 from accounts.models import Role, Session, User
 from tests.accounts.clock import Clock
 from tests.accounts.wire import (

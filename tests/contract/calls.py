@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework.test import APIClient
 
 from accounts import passwords
+from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import Session, User
-from accounts.tokens import AccessToken, RefreshToken
 from tasks.models import Task
 from tests.contract.document import Operation
 from tests.factories import PASSWORD, make_session, make_task, make_user

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from taskapi.errors import CODES
-from taskapi.schema.examples import REQUEST_ID, TASK
+from taskapi.api.errors import CODES
+from taskapi.openapi.examples import REQUEST_ID, TASK
 from tests.contract.document import (
     JSON,
     Answer,

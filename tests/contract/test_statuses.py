@@ -11,9 +11,9 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.views import APIView
 
-from accounts.limits import Limit
 from accounts.models import UserManager
-from taskapi import health
+from accounts.rate_limits import Limit
+from taskapi.http import health
 from tests.contract.calls import CALLS, Call, World
 from tests.contract.document import JSON, METHODS, Operation, document, fault
 from tests.factories import make_session, make_user

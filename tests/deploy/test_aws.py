@@ -29,7 +29,7 @@ from django.core.management import get_commands
 from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
-from taskapi.logs import JsonFormatter
+from taskapi.http.logs import JsonFormatter
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / "deploy" / "aws"
@@ -808,7 +808,7 @@ def test_smoke_test_fails_when_the_api_does_and_leaves_nothing(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from accounts.models import User
-    from tasks.reading import TaskPage
+    from tasks.queries.list import TaskPage
 
     smoke = load("smoke")
     monkeypatch.setattr(TaskPage, "page", lambda *args: [])

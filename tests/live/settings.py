@@ -2,7 +2,7 @@
 
 import os
 
-from accounts.limits import Limit
+from accounts.rate_limits import Limit
 from tests.settings import *  # noqa: F403
 from tests.settings import CACHES, EMAIL_BACKEND, MIDDLEWARE, RATE_LIMITS
 

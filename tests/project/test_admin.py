@@ -13,11 +13,11 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import sessions
 from accounts.admin import UserAdmin
-from accounts.limits import Limit
+from accounts.auth import sessions
+from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import EndReason, Role, Session, User
-from accounts.tokens import AccessToken, RefreshToken
+from accounts.rate_limits import Limit
 from tasks.admin import TaskAdmin
 from tasks.models import Change, Priority, Status, Task
 from tasks.operations import Author, Delete, perform_one

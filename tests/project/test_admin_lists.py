@@ -25,10 +25,10 @@ from accounts.models import EndReason, Role, Session, User
 from taskapi.admin import Bounded
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
+from tasks.imports.parsers import READERS
 from tasks.models import Change, Priority, Status, Task
 from tasks.operations import Update, perform
 from tasks.serializers import TaskSerializer
-from tasks.transfer.reading import READERS
 from tests.factories import make_session, make_task, make_user
 from tests.tasks.wire import author, make_tasks, trash
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ["pyproject.toml", "requirements.txt", "requirements-test.txt"]
 COPIED += ["requirements-services.txt", "taskapi/__init__.py", "taskapi/__main__.py"]
-COPIED += ["taskapi/bootstrap.py", "taskapi/installer.py"]
+COPIED += ["taskapi/bootstrap/commands.py", "taskapi/bootstrap/installer.py"]
 # Stands in for .venv/bin/python: notes what it was asked, and does nothing.
 STAND_IN = """\
 #!/bin/sh
@@ -106,7 +106,7 @@ def test_unwritable_checkout_is_refused_in_one_line(checkout: Checkout) -> None:
     checkout.folder.chmod(0o555)
     # Root may write everywhere, so it becomes user 65534, who may not even enter.
     script = (
-        "import ensurepip, os, sys, venv; from taskapi.bootstrap import main;"
+        "import ensurepip, os, sys, venv; from taskapi.bootstrap.commands import main;"
         " os.geteuid() or os.seteuid(65534); main(['setup'])"
     )
 

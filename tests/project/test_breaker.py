@@ -16,7 +16,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from redis.retry import Retry
 
-from taskapi.breaker import OPEN_SECONDS, Breaker, BreakerRedis, breaker
+from taskapi.http.redis import OPEN_SECONDS, Breaker, BreakerRedis, breaker
 
 PROMPTLY = 0.05
 
@@ -32,7 +32,7 @@ class FakeTime:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     clock = FakeTime()
-    monkeypatch.setattr("taskapi.breaker.time", clock)
+    monkeypatch.setattr("taskapi.http.redis.time", clock)
     return clock
 
 
@@ -199,7 +199,7 @@ def test_script_runs_though_redis_forgot_it(
     own: BreakerRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own.script_flush()
-    monkeypatch.setattr("taskapi.breaker.CACHE_ERRORS", None)
+    monkeypatch.setattr("taskapi.http.redis.CACHE_ERRORS", None)
 
     assert own.run_script(ECHO, ["key"], 2) == [b"key", b"2"]
     assert breaker.allows()
@@ -314,7 +314,7 @@ def test_refusal_that_nobody_waited_for_is_counted(
     server, client = restricted
     server.set = b"-OOM command not allowed\r\n"
     errors = Counter("errors", "Errors.", registry=CollectorRegistry())
-    monkeypatch.setattr("taskapi.breaker.CACHE_ERRORS", errors)
+    monkeypatch.setattr("taskapi.http.redis.CACHE_ERRORS", errors)
     client.set_unawaited("key", b"value", 60)
 
     assert client.run_script(ECHO, [], "a") == b"a"

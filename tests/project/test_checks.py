@@ -37,7 +37,7 @@ def ids(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Ids:
     for name in ("HOST", "WEB_CONCURRENCY"):
         monkeypatch.delenv(name, raising=False)
     settings.HTTPS, settings.NUM_PROXIES, settings.PASSWORD_BLOCKLIST = True, 1, True
-    settings.DATABASE = {"ENGINE": "taskapi.postgresql"}
+    settings.DATABASE = {"ENGINE": "taskapi.db.postgresql"}
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     settings.EMAIL_BACKEND = SMTP
 

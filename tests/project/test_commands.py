@@ -15,8 +15,8 @@ from rest_framework_simplejwt.token_blacklist.models import (
     OutstandingToken,
 )
 
+from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import EndReason, Role, Session, User
-from accounts.tokens import AccessToken, RefreshToken
 from taskapi.management.commands import housekeeping
 from tasks.models import Change, StoredAnswer, Task, TaskQuerySet
 from tasks.operations import Author, Delete, Restore, perform_one

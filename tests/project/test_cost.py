@@ -20,8 +20,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.auth.jwt import AccessToken
 from accounts.models import User
-from accounts.tokens import AccessToken
 from taskapi.handler import disconnect_receivers
 from tasks.models import Task
 from tests.factories import PASSWORD, make_session

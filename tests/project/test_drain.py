@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rest_framework.test import APIClient
 
-from taskapi import drain
+from taskapi.http import graceful_shutdown
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +19,7 @@ def handlers() -> Iterator[None]:
     before = [signal.getsignal(number) for number in numbers]
     yield
     signal.alarm(0)
-    drain.draining[0] = 0
+    graceful_shutdown.draining[0] = 0
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
 
@@ -33,10 +33,10 @@ def stops(handlers: None) -> list[int]:
 
 
 def test_first_signal_starts_the_drain_and_the_second_stops(stops: list[int]) -> None:
-    drain.drain_before_stop(60)
+    graceful_shutdown.drain_before_stop(60)
 
     signal.raise_signal(signal.SIGTERM)
-    assert drain.is_draining()
+    assert graceful_shutdown.is_draining()
     assert stops == []
 
     signal.raise_signal(signal.SIGTERM)
@@ -44,7 +44,7 @@ def test_first_signal_starts_the_drain_and_the_second_stops(stops: list[int]) ->
 
 
 def test_alarm_ends_the_drain(stops: list[int]) -> None:
-    drain.drain_before_stop(60)
+    graceful_shutdown.drain_before_stop(60)
 
     signal.raise_signal(signal.SIGTERM)
     signal.raise_signal(signal.SIGALRM)
@@ -53,28 +53,28 @@ def test_alarm_ends_the_drain(stops: list[int]) -> None:
 
 
 def test_nothing_waits_without_drain_seconds(stops: list[int]) -> None:
-    drain.drain_before_stop(0)
+    graceful_shutdown.drain_before_stop(0)
 
     signal.raise_signal(signal.SIGTERM)
 
-    assert drain.is_draining()
+    assert graceful_shutdown.is_draining()
     assert stops == [signal.SIGTERM]
 
 
 def test_worker_that_is_told_to_stop_says_nothing_of_its_master(
     stops: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drain.drain_before_stop(60)
-    monkeypatch.setattr(drain.os, "getpid", lambda: 0)
+    graceful_shutdown.drain_before_stop(60)
+    monkeypatch.setattr(graceful_shutdown.os, "getpid", lambda: 0)
 
     signal.raise_signal(signal.SIGTERM)
 
-    assert not drain.is_draining()
+    assert not graceful_shutdown.is_draining()
     assert stops == [signal.SIGTERM]
 
 
 def test_only_readiness_ends(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drain, "is_draining", lambda: True)
+    monkeypatch.setattr(graceful_shutdown, "is_draining", lambda: True)
 
     response = api.get("/readyz")
 

@@ -13,8 +13,8 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi import health
-from taskapi.parsers import MAX_DEPTH
+from taskapi.api.parsers import MAX_DEPTH
+from taskapi.http import health
 from taskapi.wsgi import application
 from tasks.models import Task
 from tests.factories import PASSWORD
@@ -367,7 +367,7 @@ def test_database_lost_while_the_token_is_read_is_503(
     def fail(*args: Any, **options: Any) -> None:
         raise OperationalError(LEAK)
 
-    monkeypatch.setattr("accounts.authentication.read_session", fail)
+    monkeypatch.setattr("accounts.auth.authentication.read_session", fail)
     response = alice_api.get("/api/tasks")
 
     assert_error(response, 503, "SERVICE_UNAVAILABLE", AWAY)

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from taskapi.errors import CODES
+from taskapi.api.errors import CODES
 from tests.live.transcript import Example, examples, run, unfenced
 
 DOCS: Path = settings.BASE_DIR / "docs"

@@ -16,8 +16,9 @@ from django.db import connection
 from django.test import Client
 
 from accounts.views import MeView
-from taskapi import handler, health
+from taskapi import handler
 from taskapi.handler import Handler, Request
+from taskapi.http import health
 from tests.project.test_headers import ANSWERS, crash
 from tests.project.wire import anyone
 

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.middleware import NOTHING, PAGES
+from taskapi.http.middleware import NOTHING, PAGES
 from taskapi.settings import BASE_DIR
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone

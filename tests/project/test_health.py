@@ -11,8 +11,8 @@ from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
-from taskapi import health
-from taskapi.breaker import breaker
+from taskapi.http import health
+from taskapi.http.redis import breaker
 from tests.project.wire import assert_error
 
 ANSWERS = ["/health", "/readyz"]
@@ -124,7 +124,9 @@ def test_health_is_asked_about_once_a_second(
     ask(lambda: asked.append(None))
     now = time.monotonic()
     for seconds in [0, 0.5, 0.9, 1.1, 1.5]:
-        monkeypatch.setattr("taskapi.health.time.monotonic", lambda s=seconds: now + s)
+        monkeypatch.setattr(
+            "taskapi.http.health.time.monotonic", lambda s=seconds: now + s
+        )
         assert api.get("/health").status_code == 200
     monkeypatch.undo()
 

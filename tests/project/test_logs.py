@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.logs import JsonFormatter, LineHandler
+from taskapi.http.logs import JsonFormatter, LineHandler
 from tasks.models import Task
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone

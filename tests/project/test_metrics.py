@@ -9,12 +9,12 @@ from django.test import Client
 from prometheus_client import REGISTRY, CollectorRegistry
 from rest_framework.test import APIClient
 
-from accounts import limits
-from accounts.limits import Limit
+from accounts import rate_limits
 from accounts.models import User
+from accounts.rate_limits import Limit
 from accounts.views import MeView
-from taskapi import middleware, multiprocess
-from taskapi.breaker import breaker
+from taskapi.http import middleware, worker_slots
+from taskapi.http.redis import breaker
 from tasks.models import Task
 from tests.factories import PASSWORD, make_task
 from tests.project.wire import MISSING, anyone, assert_error
@@ -293,7 +293,7 @@ def test_requests_beyond_a_limit_are_counted(
     settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": Limit(2, 60)}
     over = moved("limit_hits_total")
     for _ in range(hits):
-        limits.hit("auth", "somebody")
+        rate_limits.hit("auth", "somebody")
 
     assert over() == beyond
 
@@ -313,13 +313,13 @@ def test_worker_takes_the_first_free_seat(
     taken: list[int], seat: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(multiprocess, "seat", 9)
-    monkeypatch.setattr(multiprocess, "place", "master")
+    monkeypatch.setattr(worker_slots, "seat", 9)
+    monkeypatch.setattr(worker_slots, "place", "master")
 
-    assert multiprocess.take_seat(iter(taken)) == seat
-    assert multiprocess.place == "master"
-    multiprocess.sit_down()
-    assert multiprocess.place == seat
+    assert worker_slots.take_seat(iter(taken)) == seat
+    assert worker_slots.place == "master"
+    worker_slots.sit_down()
+    assert worker_slots.place == seat
 
 
 def test_seat_is_left_with_what_was_counted_there(
@@ -329,6 +329,6 @@ def test_seat_is_left_with_what_was_counted_there(
     names = ["counter_1.db", "gauge_livesum_1.db", "gauge_livesum_11.db"]
     for name in names:
         (tmp_path / name).touch()
-    multiprocess.leave(1)
+    worker_slots.leave(1)
 
     assert {path.name for path in tmp_path.iterdir()} == {names[0], names[2]}

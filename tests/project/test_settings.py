@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.limits import Limit
+from accounts.rate_limits import Limit
 
 ROOT: Path = settings.BASE_DIR
 KEYS = {
@@ -252,7 +252,7 @@ def test_statements_are_prepared_unless_told_otherwise(
     found = load(DATABASE_URL="postgresql://host/name", DATABASE_PREPARE=value)
     database = found["DATABASES"]["default"]
 
-    assert database["ENGINE"] == "taskapi.postgresql"
+    assert database["ENGINE"] == "taskapi.db.postgresql"
     assert database["OPTIONS"]["prepare_threshold"] == threshold
 
 
@@ -326,7 +326,7 @@ def test_tracing_needs_its_packages(
 
     if is_installed:
         first = load(OTEL_EXPORTER_OTLP_ENDPOINT=url)["MIDDLEWARE"][0]
-        assert first == "taskapi.tracing.TracingMiddleware"
+        assert first == "taskapi.http.tracing.TracingMiddleware"
     else:
         reason = "Tracing needs: pip install -r requirements-tracing.txt"
         with pytest.raises(ImproperlyConfigured, match=reason):

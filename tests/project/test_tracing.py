@@ -14,10 +14,10 @@ from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
+from accounts.auth.jwt import AccessToken
 from accounts.models import User
-from accounts.tokens import AccessToken
 from accounts.views import MeView
-from taskapi import breaker, logs
+from taskapi.http import logs, redis
 from tasks.models import Task
 from tests.factories import make_session
 from tests.project.wire import anyone, assert_error
@@ -33,7 +33,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import (  # noqa: E4
     InMemorySpanExporter,
 )
 
-from taskapi import tracing  # noqa: E402
+from taskapi.http import tracing  # noqa: E402
 
 Spans = Callable[[], list[ReadableSpan]]
 CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -45,7 +45,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
     memory, untraced = InMemorySpanExporter(), logs.trace_id
     tracing.instrument(SimpleSpanProcessor(memory))
     yield memory
-    logs.trace_id, breaker.span = untraced, None
+    logs.trace_id, redis.span = untraced, None
     PsycopgInstrumentor().uninstrument()
     RedisInstrumentor().uninstrument()
 
@@ -53,7 +53,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 @pytest.fixture(autouse=True)
 def spans(exporter: InMemorySpanExporter, settings: LazySettings) -> Spans:
     """What has been traced since the test began, the outermost last."""
-    first = "taskapi.tracing.TracingMiddleware"
+    first = "taskapi.http.tracing.TracingMiddleware"
     settings.MIDDLEWARE = [first, *settings.MIDDLEWARE]
     exporter.clear()
     return lambda: list(exporter.get_finished_spans())

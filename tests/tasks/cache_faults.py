@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 
-from taskapi.breaker import BreakerRedis, breaker
+from taskapi.http.redis import BreakerRedis, breaker
 
 MODES = ["works", "away", "takes nothing", "flickers"]
 

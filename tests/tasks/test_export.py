@@ -12,11 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tasks.exports.snapshot import PAGE, Snapshot, as_of
 from tasks.filters import SORT_NAMES
 from tasks.models import Task
 from tasks.operations import Delete, Restore, Update, perform
 from tasks.serializers import TaskSerializer
-from tasks.transfer.snapshot import PAGE, Snapshot, as_of
 from tests.factories import Priority, Status, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import at, author, details_of, error_of, make_tasks, trash

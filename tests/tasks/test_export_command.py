@@ -15,9 +15,9 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tasks.exports import snapshot
 from tasks.models import Change, Task
 from tasks.operations import Update, perform_one
-from tasks.transfer import snapshot
 from tests.factories import Priority, Status, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import at, author, make_tasks, trash
@@ -321,7 +321,7 @@ def test_foreign_file_is_not_gone_on_with(
 
 # How far it is
 
-SHOW = "from tasks.transfer.progress import bar\nwith bar('x', 3) as b: b.update(3)"
+SHOW = "from tasks.imports.progress import bar\nwith bar('x', 3) as b: b.update(3)"
 
 
 def test_bar_is_shown_on_a_terminal_only() -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks.transfer import calendar, tables
-from tasks.transfer.formats import FORMATS
-from tasks.transfer.reading import READERS
+from tasks.exports import csv_format, ical
+from tasks.exports.formats import FORMATS
+from tasks.imports.parsers import READERS
 
 NAMES = ["id", "title", "description", "status", "dueDate", "version"]
 # What breaks a quoting or an escape, more often than chance would have it.
@@ -62,7 +62,7 @@ def read_back(format: str, text: str) -> list[Any]:
 @example([("\n", "\r")])
 def test_csv_comes_back_as_it_was(texts: list[tuple[str, str | None]]) -> None:
     rows = [{name: task(*each)[name] for name in NAMES} for each in texts]
-    written = "".join(tables.write([rows], NAMES))
+    written = "".join(csv_format.write([rows], NAMES))
 
     assert read_back("csv", written) == rows
 
@@ -85,7 +85,7 @@ def test_json_lines_come_back_as_they_were(
 @example("\t=1+1")
 @example("\N{FULLWIDTH EQUALS SIGN}1")
 def test_no_cell_is_a_formula(title: str) -> None:
-    written = "".join(tables.write([[{"title": title}]], ["title"]))
+    written = "".join(csv_format.write([[{"title": title}]], ["title"]))
     [_, [cell]] = csv.reader(io.StringIO(written, newline=""), strict=True)
 
     assert cell[0] not in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
@@ -96,7 +96,7 @@ def test_no_cell_is_a_formula(title: str) -> None:
 @pytest.mark.parametrize("text", ["it's", "'quoted'", "a=b", "plain", "1-2", "''"])
 def test_harmless_text_gets_no_apostrophe(text: str) -> None:
     is_bare_quotes = not text.strip("'")
-    assert tables.guarded(text) == ("'" if is_bare_quotes else "") + text
+    assert csv_format.guarded(text) == ("'" if is_bare_quotes else "") + text
 
 
 @given(TEXTS, TEXTS)
@@ -105,7 +105,7 @@ def test_harmless_text_gets_no_apostrophe(text: str) -> None:
 @example("x" * 66 + "é" * 80, "猫" * 80)
 @example("x" * 67 + "🚀" * 80, "")
 def test_calendar_is_read_as_it_was_written(title: str, description: str) -> None:
-    written = "".join(calendar.write([[task(title, description)] * 2]))
+    written = "".join(ical.write([[task(title, description)] * 2]))
 
     parsed = icalendar.Calendar.from_ical(written)
     assert len(parsed.todos) == 2
@@ -121,7 +121,7 @@ def test_calendar_is_read_as_it_was_written(title: str, description: str) -> Non
 def test_calendar_has_short_lines_of_whole_characters(
     title: str, description: str
 ) -> None:
-    written = "".join(calendar.write([[task(title, description)]]))
+    written = "".join(ical.write([[task(title, description)]]))
 
     lines = written.encode().split(b"\r\n")
     assert lines.pop() == b""

@@ -12,9 +12,9 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks import operations
+from tasks.imports import importer
 from tasks.models import Change, Task
 from tasks.operations import Update, perform_one
-from tasks.transfer import importing
 from tests.factories import Status, make_task, make_user
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import author, trash
@@ -229,7 +229,7 @@ def test_import_that_broke_off_is_taken_up(
             raise KeyboardInterrupt
         return whole_run(*args)
 
-    monkeypatch.setattr(importing, "run", failing)
+    monkeypatch.setattr(importer, "run", failing)
     with pytest.raises(CommandError, match=r"Interrupted\. What was") as error:
         take_in(text, "--batch-size", "10")
     assert error.value.returncode == 130
@@ -248,7 +248,7 @@ def test_lost_database_is_told(
     def fail(*args: Any) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(importing, "run", fail)
+    monkeypatch.setattr(importer, "run", fail)
     with pytest.raises(CommandError, match=r"did not answer: gone .* run it again"):
         take_in(jsonl(WHOLE))
 
@@ -354,12 +354,12 @@ def test_task_written_after_the_check_is_not_overwritten(
     def meanwhile(*args: Any) -> Any:
         runs.append(args)
         if len(runs) == 2:
-            monkeypatch.setattr(importing, "run", whole_run)
+            monkeypatch.setattr(importer, "run", whole_run)
             take_in(jsonl({"id": ID, "title": "mine", "email": alice.email}))
-            monkeypatch.setattr(importing, "run", meanwhile)
+            monkeypatch.setattr(importer, "run", meanwhile)
         return whole_run(*args)
 
-    monkeypatch.setattr(importing, "run", meanwhile)
+    monkeypatch.setattr(importer, "run", meanwhile)
     with pytest.raises(CommandError) as error:
         take_in(jsonl(*rows), "--batch-size", "5", name="other.jsonl")
 
@@ -372,17 +372,17 @@ def test_task_written_after_the_check_is_not_overwritten(
 def test_same_task_made_after_the_check_is_counted_as_there(
     take_in: Import, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = importing.Importer.check
+    check = importer.Importer.check
 
     def check_then_make(importer: Any) -> None:
         check(importer)
         make_first()
 
     def make_first() -> None:
-        monkeypatch.setattr(importing.Importer, "check", check)
+        monkeypatch.setattr(importer.Importer, "check", check)
         take_in(jsonl(WHOLE), name="other.jsonl")
 
-    monkeypatch.setattr(importing.Importer, "check", check_then_make)
+    monkeypatch.setattr(importer.Importer, "check", check_then_make)
 
     assert take_in(jsonl(WHOLE)) == "created 0, unchanged 1, updated 0, failed 0."
 
@@ -391,13 +391,13 @@ def test_user_who_is_gone_stops_it(
     take_in: Import, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
     user = make_user("carol")
-    check = importing.Importer.check
+    check = importer.Importer.check
 
     def check_then_erase(importer: Any) -> None:
         check(importer)
         user.delete()
 
-    monkeypatch.setattr(importing.Importer, "check", check_then_erase)
+    monkeypatch.setattr(importer.Importer, "check", check_then_erase)
     with pytest.raises(CommandError, match="A user is gone"):
         take_in(jsonl({"title": "x"}), "--user", user.email)
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import models
 from django.test.utils import isolate_apps
 
-from tasks.instances import new
+from taskapi.db.instances import new
 
 
 @pytest.fixture

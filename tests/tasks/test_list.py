@@ -375,7 +375,7 @@ def test_total_stops_where_counting_does_and_says_so(
     count: int,
     exact: bool,
 ) -> None:
-    monkeypatch.setattr("taskapi.pagination.KeysetPagination.most_counted", 3)
+    monkeypatch.setattr("taskapi.api.pagination.KeysetPagination.most_counted", 3)
     for task in make_tasks(alice, [{}] * count):
         if path.endswith("trash"):
             trash(task)

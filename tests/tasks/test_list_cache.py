@@ -11,13 +11,13 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts import authentication
+from accounts.auth import authentication
 from accounts.models import User
 from accounts.reading import hint_key, redis_client
-from taskapi.breaker import BreakerRedis
+from taskapi.http.redis import BreakerRedis
 from tasks.models import Priority, Status, Task
 from tasks.operations import Author, Create, Delete, Update, perform, perform_one
-from tasks.reading import TaskPage
+from tasks.queries.list import TaskPage
 from tests.factories import make_task, make_user
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import author, details_of, ids, make_tasks, titles, trash

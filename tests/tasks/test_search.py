@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks import search
 from tasks.filters import SORT_NAMES
+from tasks.queries import search
 from tests.factories import Priority, Status
 from tests.tasks import model
 from tests.tasks.conftest import Clock

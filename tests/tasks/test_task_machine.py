@@ -13,9 +13,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from taskapi.breaker import breaker
-from tasks import search
+from taskapi.http.redis import breaker
 from tasks.filters import SORT_NAMES
+from tasks.queries import search
 from tests.factories import api_of, make_user
 from tests.tasks import model
 from tests.tasks.cache_faults import MODES, CacheFaults

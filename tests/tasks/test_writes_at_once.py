@@ -13,7 +13,8 @@ from django.db import IntegrityError, connection, transaction
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks import operations, statements
+from taskapi.db import writes
+from tasks import operations
 from tasks.models import Change, StoredAnswer, Task
 from tasks.operations import Create, Import, Restore, Update, perform, perform_one
 from tests.factories import make_task
@@ -265,7 +266,7 @@ def test_what_only_the_commit_refuses_is_an_error(alice: User) -> None:
     orphan = make_task(alice).history_of_creation()
     orphan.task_id = uuid4()
     with pytest.raises(IntegrityError):
-        statements.send({"changes": statements.insertion([orphan])})
+        writes.send({"changes": writes.insertion([orphan])})
 
     assert Change.objects.count() == 1
 

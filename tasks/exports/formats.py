@@ -1,0 +1,55 @@
+"""The formats in which tasks leave: pages of rows to pieces of a file."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.http import StreamingHttpResponse
+
+from tasks.exports import csv_format, ical
+from tasks.serializers import TaskSerializer
+
+Pages = Iterable[list[dict[str, Any]]]
+# As the wire has them, in its order.
+COLUMNS = list(TaskSerializer().fields)
+
+
+@dataclass(frozen=True)
+class Format:
+    name: str
+    media_type: str
+    write: Callable[[Pages], Iterator[str]]
+
+    @property
+    def content_type(self) -> str:
+        # The others are UTF-8 by definition (RFC 8259, section 8.1).
+        is_text = self.media_type.startswith("text/")
+        return f"{self.media_type}; charset=utf-8" if is_text else self.media_type
+
+    def attachment(self, pieces: Iterable[str]) -> StreamingHttpResponse:
+        return StreamingHttpResponse(
+            pieces,
+            content_type=self.content_type,
+            headers={
+                "Content-Disposition": f'attachment; filename="tasks.{self.name}"'
+            },
+        )
+
+
+# JSON may hold them as they are, but many a reader would end the line there.
+LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
+
+
+def write_lines(pages: Pages) -> Iterator[str]:
+    """JSON Lines: an object a line, UTF-8."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    for rows in pages:
+        yield "".join(f"{encode(row).translate(LINE_ENDS)}\n" for row in rows)
+
+
+CSV = Format("csv", "text/csv", partial(csv_format.write, columns=COLUMNS))
+JSONL = Format("jsonl", "application/jsonl", write_lines)
+ICS = Format("ics", "text/calendar", ical.write)
+FORMATS = {each.name: each for each in (CSV, JSONL, ICS)}

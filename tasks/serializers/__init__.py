@@ -1,0 +1,41 @@
+"""What requests may hold and answers show."""
+
+from tasks.serializers.task import (
+    COUNT,
+    ChangeSerializer,
+    FIELDS,
+    FieldChangeSerializer,
+    NAMES,
+    PriorityField,
+    StatsSerializer,
+    TaskInput,
+    TaskPatch,
+    TaskReplacement,
+    TaskSerializer,
+    TrashedTaskSerializer,
+    VALUES,
+    VersionField,
+    VersionOnly,
+    counts_of,
+    represent,
+)
+
+__all__ = [
+    "COUNT",
+    "ChangeSerializer",
+    "FIELDS",
+    "FieldChangeSerializer",
+    "NAMES",
+    "PriorityField",
+    "StatsSerializer",
+    "TaskInput",
+    "TaskPatch",
+    "TaskReplacement",
+    "TaskSerializer",
+    "TrashedTaskSerializer",
+    "VALUES",
+    "VersionField",
+    "VersionOnly",
+    "counts_of",
+    "represent",
+]

@@ -1,0 +1,89 @@
+"""`GET /api/tasks/export`."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from tasks.exports.formats import FORMATS, Format
+from tasks.exports.snapshot import Snapshot
+from tasks.filters import TaskFilter
+from tasks.models import Task, TaskQuerySet
+from tasks.serializers import TaskSerializer
+from tasks.views import TaskView
+
+FORMAT = OpenApiParameter(
+    "format", str, required=True, enum=list(FORMATS), description="Of the file."
+)
+
+
+class FileRenderer(BaseRenderer):
+    """Stands for a format where what is accepted is compared with what there is."""
+
+    charset = "utf-8"
+
+    def __init__(self, media_type: str) -> None:
+        self.media_type = self.format = media_type
+
+    def render(self, *args: Any, **options: Any) -> bytes:
+        # Of the answer to OPTIONS, that has no body; files are not rendered.
+        return b""
+
+
+class ExportViewSet(TaskView):
+    """The caller's tasks as a file."""
+
+    filterset_class = TaskFilter
+
+    def get_queryset(self) -> TaskQuerySet:
+        return Task.objects.owned_by(self.caller_id).live()
+
+    def accepted_parameters(self) -> list[str]:
+        return [*TaskFilter.base_filters, "format"]
+
+    def perform_content_negotiation(self, *args: Any, **options: Any) -> Any:
+        # DRF's own: which renderers there are depends on the query here.
+        return APIView.perform_content_negotiation(self, *args, **options)
+
+    def get_renderers(self) -> list[Any]:
+        names = self.request.query_params.getlist("format")
+        asked = FORMATS.get(names[0]) if len(names) == 1 else None
+        # Without a format any will do: what is to be told is that one has to be sent.
+        able = [asked] if asked else list(FORMATS.values())
+        files = [FileRenderer(each.media_type) for each in able]
+        return files if asked else [JSONRenderer(), *files]
+
+    @extend_schema(
+        operation_id="exportTasks",
+        parameters=[FORMAT],
+        filters=True,
+        responses={
+            (200, each.media_type): OpenApiTypes.STR for each in FORMATS.values()
+        },
+    )
+    def export(self, request: Request) -> StreamingHttpResponse:
+        """Download tasks, filtered and sorted like the list, as they are now."""
+        chosen = self.chosen()
+        snapshot = Snapshot(self.filter_queryset(self.get_queryset()))
+        return chosen.attachment(chosen.write(shown(snapshot)))
+
+    def chosen(self) -> Format:
+        name = self.request.query_params.get("format")
+        if name is None:
+            raise ValidationError({"format": ["This field is required."]}, "required")
+        if name not in FORMATS:
+            hint = f"Not one of: {', '.join(FORMATS)}."
+            raise ValidationError({"format": [hint]}, "invalid_choice")
+        return FORMATS[name]
+
+
+def shown(snapshot: Snapshot) -> Iterator[list[dict[str, Any]]]:
+    show = TaskSerializer().to_representation
+    for tasks in snapshot.pages():
+        yield [show(task) for task in tasks]
