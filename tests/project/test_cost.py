@@ -22,7 +22,6 @@ from django.utils import timezone
 
 from accounts.auth.jwt import AccessToken
 from accounts.models import User
-from taskapi.handler import disconnect_receivers
 from tasks.models import Task
 from tests.factories import PASSWORD, make_session
 from tests.project.cost import Call, Caller, Instructions, redis_answers
@@ -84,8 +83,6 @@ If that is worth its cost, raise the ceiling in the commit that says why.
 @pytest.fixture(autouse=True)
 def _same_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clocks, and log where production does, not to pytest as well."""
-    # Django's test client, in whatever test ran before, has connected some again.
-    disconnect_receivers()
     root, now = logging.getLogger(), timezone.now()
     usual = [each for each in root.handlers if "_pytest" not in type(each).__module__]
     monkeypatch.setattr(root, "handlers", usual)
