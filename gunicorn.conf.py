@@ -54,11 +54,11 @@ def on_starting(arbiter: Any) -> None:
 
 def pre_fork(arbiter: Any, worker: Any) -> None:
     others = arbiter.WORKERS.values()
-    worker.seat = worker_slots.take_seat(other.seat for other in others)
+    worker.slot = worker_slots.allocate_slot(other.slot for other in others)
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:
-    worker_slots.leave(worker.seat)
+    worker_slots.release_slot(worker.slot)
 
 
 def when_ready(arbiter: Any) -> None:
