@@ -61,6 +61,7 @@ RATE_LIMITS = {
     "refresh": env.limit("RATE_LIMIT_REFRESH", "10/15m"),
     "user": env.limit("RATE_LIMIT_USER", "600/1m"),
 }
+WEB_THREADS = whole("WEB_THREADS", 4)
 MAX_BODY_BYTES = whole("MAX_BODY_BYTES", 4 * 1024 * 1024)
 LIST_CACHE_SECONDS = whole("LIST_CACHE_SECONDS", 60)
 TRASH_RETENTION_DAYS = whole("TRASH_RETENTION_DAYS", 30)
