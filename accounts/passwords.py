@@ -12,9 +12,9 @@ from django.core.mail import send_mail
 from django.db import connection
 
 from accounts import rate_limits
-from accounts.auth.sessions import Refused, replace_password
+from accounts.auth.sessions import InvalidCredentials, replace_password
 from accounts.models import User, normalise
-from accounts.throttles import account_key
+from accounts.throttles import hashed_account
 
 MAX_BYTES = 1024
 
@@ -86,21 +86,21 @@ def send_reset_token(user: User) -> None:
 
 
 def user_of_reset_token(token: str) -> User:
-    """The active user a reset token was mailed to; Refused if it is spent or false."""
+    """The active user of a reset token; InvalidCredentials if it is spent or false."""
     pk, _, secret = token.partition(".")
     try:
         user = User.objects.get(pk=UUID(hex=pk), is_active=True)
     except (ValueError, User.DoesNotExist) as error:
-        raise Refused from error
+        raise InvalidCredentials from error
     if not default_token_generator.check_token(user, secret):
-        raise Refused
+        raise InvalidCredentials
     return user
 
 
 def reset(user: User, new_password: str) -> None:
-    """Replace a forgotten password and end every session; Refused when the token of a
+    """Replace a forgotten password and end every session; InvalidCredentials when a
     concurrent reset came first.
     """
     replace_password(user, new_password, keep=None)
     # Whoever reads the account's mail is its owner: strangers' failures stop counting.
-    rate_limits.forget("login", account_key(user.email))
+    rate_limits.reset("login", hashed_account(user.email))

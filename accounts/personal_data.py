@@ -66,7 +66,7 @@ def stream(user: User) -> Iterator[str]:
 def erase(user: User) -> None:
     """Delete the account and all that it owns in one transaction."""
     with transaction.atomic():
-        User.objects.lock(user.pk)
+        User.objects.get_for_update(user.pk)
         for module in reversed(modules()):
             module.erase_owned(user)
 

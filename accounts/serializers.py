@@ -92,7 +92,7 @@ class RefreshTokenSerializer(StrictSerializer):
     refreshToken = StrictCharField(max_length=4096)
 
 
-class TokensSerializer(serializers.Serializer[Any]):
+class TokenPairSerializer(serializers.Serializer[Any]):
     user = UserSerializer()
     accessToken = serializers.CharField()
     refreshToken = serializers.CharField()
@@ -101,7 +101,7 @@ class TokensSerializer(serializers.Serializer[Any]):
 class ProfileSerializer(StrictSerializer):
     name = StrictCharField(max_length=100, required=False)
 
-    echoes = frozenset({"id", "role", "createdAt", "updatedAt"})
+    read_only_echoes = frozenset({"id", "role", "createdAt", "updatedAt"})
 
 
 class PasswordChangeSerializer(NewPasswordSerializer):
@@ -109,14 +109,14 @@ class PasswordChangeSerializer(NewPasswordSerializer):
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        return cast(User, self.context["view"].caller)
+        return cast(User, self.context["view"].user)
 
 
-class ForgotSerializer(StrictSerializer):
+class PasswordResetRequestSerializer(StrictSerializer):
     email = EmailField(max_length=255)
 
 
-class ResetSerializer(NewPasswordSerializer):
+class PasswordResetConfirmSerializer(NewPasswordSerializer):
     token = StrictCharField(max_length=255)
     newPassword = NewPasswordField()
 
@@ -125,11 +125,11 @@ class ResetSerializer(NewPasswordSerializer):
         return user
 
 
-class NothingSerializer(StrictSerializer):
+class EmptySerializer(StrictSerializer):
     """For calls that take no body: what one says would be ignored."""
 
 
-class EraseSerializer(StrictSerializer):
+class DeleteAccountSerializer(StrictSerializer):
     password = PasswordField()
 
 

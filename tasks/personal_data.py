@@ -6,25 +6,27 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
-from tasks.models import Change, StoredAnswer, Task
-from tasks.serializers import ChangeSerializer, TrashedTaskSerializer
+from tasks.models import IdempotencyRecord, Task, TaskChange
+from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
 
 
 def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
     """Name and rows of each kind of data that this app holds about the user."""
-    tasks = Task.objects.owned_by(user.pk)
+    tasks = Task.objects.filter(user_id=user.pk)
     show = TrashedTaskSerializer().to_representation
     yield "tasks", (show(task) for chunk in in_chunks(tasks) for task in chunk)
-    tell = ChangeSerializer().to_representation
+    tell = TaskChangeSerializer().to_representation
     yield (
         "history",
         (
             {"taskId": change.task_id, **tell(change)}
             for chunk in in_chunks(tasks.only("pk"))
-            for change in Change.objects.filter(task__in=chunk).order_by("task", "id")
+            for change in TaskChange.objects.filter(task__in=chunk).order_by(
+                "task", "id"
+            )
         ),
     )
-    answers = StoredAnswer.objects.filter(user_id=user.pk)
+    answers = IdempotencyRecord.objects.filter(user_id=user.pk)
     yield (
         "idempotencyKeys",
         (
@@ -55,6 +57,6 @@ def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[list[Any]]:
 
 def erase_owned(user: AbstractBaseUser) -> None:
     # Before the user goes, in batches: the cascade would load every row.
-    while Task.objects.owned_by(user.pk).destroy_batch():
+    while Task.objects.filter(user_id=user.pk).hard_delete_batch():
         pass
-    StoredAnswer.objects.filter(user_id=user.pk)._raw_delete(using="default")
+    IdempotencyRecord.objects.filter(user_id=user.pk)._raw_delete(using="default")

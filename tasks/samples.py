@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from tasks.models import Change, Priority, Status, Task
+from tasks.models import Priority, Status, Task, TaskChange
 
 T = TypeVar("T")
 SPAN = timedelta(days=730)  # from the first write to now
@@ -76,7 +76,7 @@ class Past(NamedTuple):
     """A task and its history."""
 
     task: Task
-    changes: list[Change]
+    changes: list[TaskChange]
 
 
 class Writer:
@@ -125,7 +125,7 @@ class Writer:
             created_at=at,
             updated_at=at,
         )
-        return Past(task, [self.signed(task, task.history_of_creation())])
+        return Past(task, [self.signed(task, task.creation())])
 
     def meet(self, past: Past, fate: str, at: datetime) -> Past:
         values: dict[str, dict[str, Any]] = {
@@ -133,11 +133,11 @@ class Writer:
             "done": {"status": Status.DONE},
             "trashed": {"deleted_at": at},
         }
-        if change := past.task.change(values[fate], now=at):
+        if change := past.task.apply(values[fate], now=at):
             past.changes.append(self.signed(past.task, change))
         return past
 
-    def signed(self, task: Task, change: Change) -> Change:
+    def signed(self, task: Task, change: TaskChange) -> TaskChange:
         self.revision += 1
         task.revision = self.revision
         change.changed_by, change.request_id = self.user_id, "seed"

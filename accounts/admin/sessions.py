@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import EndReason, Session
+from accounts.models import RevocationReason, Session
 
 SHOWN = 50
 
@@ -49,13 +49,13 @@ class SessionInline(admin.TabularInline):
 def end_chosen(
     model_admin: admin.ModelAdmin, request: HttpRequest, chosen: QuerySet[Session]
 ) -> None:
-    from accounts.auth.sessions import end
+    from accounts.auth.sessions import revoke
 
     ended = 0
     for session in chosen:
         now = timezone.now()
-        ended += end(
-            session.user_id, now=now, reason=EndReason.REVOKED, only=session.pk
+        ended += revoke(
+            session.user_id, now=now, reason=RevocationReason.REVOKED, only=session.pk
         )
         audit.record(
             "session_ended", request, user_id=session.user_id, ended=session.pk
@@ -68,7 +68,7 @@ class EndReasonFilter(admin.SimpleListFilter):
     title = parameter_name = "end_reason"
 
     def lookups(self, *args: Any) -> list[tuple[str, str]]:
-        return [("none", "Not ended"), *EndReason.choices]
+        return [("none", "Not ended"), *RevocationReason.choices]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Session]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.admin.sessions import SessionInline
-from accounts.models import EndReason, User
+from accounts.models import RevocationReason, User
 
 admin.site.unregister(Group)  # an administrator may do everything; nobody else signs in
 
@@ -27,11 +27,11 @@ class UserCreationForm(AdminUserCreationForm):
 def end_sessions(
     model_admin: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
-    from accounts.auth.sessions import end
+    from accounts.auth.sessions import revoke
 
     ended = 0
     for user in users:
-        count = end(user.pk, now=timezone.now(), reason=EndReason.REVOKED)
+        count = revoke(user.pk, now=timezone.now(), reason=RevocationReason.REVOKED)
         by = request.user.pk
         audit.record("sessions_revoked", request, user_id=user.pk, by=by, ended=count)
         ended += count

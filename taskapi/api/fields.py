@@ -6,8 +6,8 @@ from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 
-def no_surrogates(value: str) -> None:
-    """DRF's validator, which looks at one character at a time, for who needs it."""
+def reject_surrogates(value: str) -> None:
+    """DRF's validator, only for text that UTF-8 cannot encode: it is slow."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -15,7 +15,7 @@ def no_surrogates(value: str) -> None:
 
 
 class StrictCharField(serializers.CharField):
-    """Takes text and only text, and keeps every character of it."""
+    """Accepts only JSON strings and keeps every character."""
 
     default_error_messages = {"blank": "This field may not be blank."}
 
@@ -23,7 +23,7 @@ class StrictCharField(serializers.CharField):
         super().__init__(**{"trim_whitespace": False} | kwargs)
         slow = ProhibitSurrogateCharactersValidator
         others = [each for each in self.validators if not isinstance(each, slow)]
-        self.validators = [*others, no_surrogates]
+        self.validators = [*others, reject_surrogates]
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str) and not self.allow_blank and not data.strip():
@@ -37,7 +37,7 @@ class StrictCharField(serializers.CharField):
 
 
 class StrictChoiceField(serializers.ChoiceField):
-    """Takes one of its names; a refusal tells them instead of quoting the input."""
+    """Accepts one of its names; the error lists them and does not quote the input."""
 
     default_error_messages = {"invalid_choice": "Not one of: {names}."}
 

@@ -68,10 +68,10 @@ class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
         return schema | self.refusing_others()
 
     def refusing_others(self) -> dict[str, Any]:
-        if not self.target.echoes:
+        if not self.target.read_only_echoes:
             return {"additionalProperties": False}
         # Not as properties: clients would offer to send what is ignored.
-        echoes = "|".join(sorted(self.target.echoes))
+        echoes = "|".join(sorted(self.target.read_only_echoes))
         ignored = {"description": "May come back out of an answer; ignored."}
         return {
             "patternProperties": {f"^({echoes})$": ignored},
@@ -87,7 +87,7 @@ class OperationScheme(StrictScheme):  # type: ignore[no-untyped-call]
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         fields = super().map_serializer(auto_schema, direction)["properties"]
-        mapping = {op: self.register(auto_schema, fields, op) for op in batch.WANTED}
+        mapping = {op: self.register(auto_schema, fields, op) for op in batch.REQUIRED}
         return {
             "oneOf": [{"$ref": place} for place in mapping.values()],
             "discriminator": {"propertyName": "op", "mapping": mapping},
@@ -95,7 +95,7 @@ class OperationScheme(StrictScheme):  # type: ignore[no-untyped-call]
 
     def register(self, auto_schema: Any, fields: dict[str, Any], op: str) -> str:
         """A component for what this `op` takes; where it is."""
-        wanted = sorted(batch.WANTED[op])
+        wanted = sorted(batch.REQUIRED[op])
         known = {name: fields[name] for name in [*wanted, *sorted(batch.OPTIONAL[op])]}
         if op in batch.BODIES:
             body = auto_schema.resolve_serializer(batch.BODIES[op], "request")

@@ -15,15 +15,17 @@ __all__ = ["Schema", "extensions"]  # the latter registers itself by being impor
 
 # Serializer -> component, where the former's name says less to a client.
 NAMES = {
-    "TaskInput": "CreateTask",
-    "TaskPatch": "UpdateTask",
-    "TaskReplacement": "ReplaceTask",
-    "VersionOnly": "RestoreTask",
+    "TaskCreate": "CreateTask",
+    "TaskUpdate": "UpdateTask",
+    "TaskReplace": "ReplaceTask",
+    "Version": "RestoreTask",
+    "TaskChange": "Change",
+    "TokenPair": "Tokens",
     "Profile": "UpdateMe",
-    "Erase": "EraseMe",
+    "DeleteAccount": "EraseMe",
     "PasswordChange": "ChangePassword",
-    "Forgot": "ForgotPassword",
-    "Reset": "ResetPassword",
+    "PasswordResetRequest": "ForgotPassword",
+    "PasswordResetConfirm": "ResetPassword",
 }
 SUCCESSES = {
     200: "Done.",

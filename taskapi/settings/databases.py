@@ -49,7 +49,7 @@ def redis_cache(url: str | None) -> dict[str, Any]:
         "OPTIONS": {
             # Not pickle: whoever writes to Redis must not be able to run code here.
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "REDIS_CLIENT_CLASS": "taskapi.http.redis.BreakerRedis",
+            "REDIS_CLIENT_CLASS": "taskapi.http.redis.RedisClient",
             "IGNORE_EXCEPTIONS": True,
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,

@@ -5,7 +5,8 @@ REST_FRAMEWORK = {
         "accounts.auth.authentication.SessionTokenAuthentication"
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CallerThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.UserRateThrottle"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "taskapi.api.negotiation.ContentNegotiation",
     "DEFAULT_PARSER_CLASSES": ["taskapi.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -7,18 +7,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
+from tasks.access import TaskNotFound
 from tasks.exports import csv_format
 from tasks.exports.files import EXPORTED, owned
 from tasks.exports.formats import CSV
 from tasks.exports.snapshot import Snapshot
 from tasks.models import LIVE, Status, Task
-from tasks.operations import Author, Delete, Operation, Update, perform_one
+from tasks.operations import ActorContext, Delete, Operation, Update, perform_one
 
 
-def author(request: HttpRequest, task: Task) -> Author:
+def author(request: HttpRequest, task: Task) -> ActorContext:
     actor_id = cast(UUID, request.user.pk)
     request_id = request.META["HTTP_X_REQUEST_ID"]
-    return Author(task.user_id, actor_id, request_id, timezone.now())
+    return ActorContext(task.user_id, actor_id, request_id, timezone.now())
 
 
 def perform_each(
@@ -32,7 +33,7 @@ def perform_each(
     for task in tasks:
         try:
             perform_one(operation(values, task.pk), author(request, task))
-        except Task.DoesNotExist:
+        except TaskNotFound:
             continue  # trashed since the list was read
         count += 1
     return count

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from tasks.admin import actions, search
 from tasks.admin.fields import ExactText
-from tasks.models import OF_ALL_OWNERS, Change, Task
+from tasks.models import ADMIN_INDEX_PREDICATE, Task, TaskChange
 from tasks.operations import Create, Delete, Update, perform, perform_one
 
 SHOWN = 50
@@ -17,7 +17,7 @@ SHOWN = 50
 class ChangeInline(admin.TabularInline):
     """The newest part of the history."""
 
-    model = Change
+    model = TaskChange
     verbose_name_plural = f"Changes, the last {SHOWN}"
     fields = readonly_fields = (
         "version",
@@ -30,12 +30,12 @@ class ChangeInline(admin.TabularInline):
     max_num = extra = 0
     can_delete = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TaskChange]:
         match: Any = request.resolver_match
         task_id = match.kwargs.get("object_id")
-        all_ = Change.objects.filter(task_id=task_id).order_by(*self.ordering)
+        all_ = TaskChange.objects.filter(task_id=task_id).order_by(*self.ordering)
         newest = all_.values("pk")[:SHOWN]
-        return Change.objects.filter(pk__in=newest).order_by(*self.ordering)
+        return TaskChange.objects.filter(pk__in=newest).order_by(*self.ordering)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -89,7 +89,7 @@ class TaskAdmin(admin.ModelAdmin):
     actions_on_any_number = ("export_csv",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
-        every = super().get_queryset(request).filter(OF_ALL_OWNERS)
+        every = super().get_queryset(request).filter(ADMIN_INDEX_PREDICATE)
         return every.prefetch_related("user")
 
     def get_search_results(

@@ -25,7 +25,7 @@ def pages(
     """
     show = TaskSerializer().to_representation
     for owner in [user] if user else owners(after):
-        tasks = Task.objects.owned_by(owner.pk).live().order_by("id")
+        tasks = Task.objects.filter(user_id=owner.pk).live().order_by("id")
         if after and after[0] == owner.pk:
             tasks = tasks.filter(pk__gt=after[1])
         for page in Snapshot(tasks).pages():

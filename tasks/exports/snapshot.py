@@ -10,7 +10,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from taskapi.api import datetimes
-from tasks.models import Change, Priority, Task
+from tasks.fields import HISTORY_FIELDS
+from tasks.models import Priority, Task, TaskChange
 
 PAGE = 500
 ID_BYTES = 16
@@ -67,15 +68,15 @@ def as_of(version: int, task: Task) -> Task:
             undo(change, task)
         task.version = version
         last = task.changes.filter(version__lte=version).order_by("version").last()
-        task.updated_at = cast(Change, last).changed_at
+        task.updated_at = cast(TaskChange, last).changed_at
     return task
 
 
-def undo(change: Change, task: Task) -> None:
-    for name, wire in Change.FIELDS.items():
-        for field in change.fields:
-            if field["field"] == wire:
-                setattr(task, name, value_of(name, field["from"]))
+def undo(change: TaskChange, task: Task) -> None:
+    columns = {field.name: column for column, field in HISTORY_FIELDS.items()}
+    for entry in change.fields:
+        column = columns[entry["field"]]
+        setattr(task, column, value_of(column, entry["from"]))
 
 
 def value_of(name: str, plain: Any) -> Any:

@@ -15,11 +15,12 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
+from tasks import access
 from tasks.imports.parsers import Record
 from tasks.imports.serializers import Row, RowInput, made, told
 from tasks.imports.spool import Spool
 from tasks.models import Task
-from tasks.operations import Author, Conflict, OperationFailed, run
+from tasks.operations import ActorContext, Conflict, OperationFailed, run
 
 FORBIDDEN = "The id belongs to a task of somebody else."
 
@@ -84,7 +85,7 @@ class Importer:
             return operation.outcome(task, row.owner_id)
         except Conflict as conflict:
             self.refuse(row.line, f"id: {conflict}")
-        except Task.Forbidden:
+        except access.TaskForbidden:
             self.refuse(row.line, f"id: {FORBIDDEN}")
         return ""
 
@@ -98,13 +99,14 @@ class Importer:
 
     def write_batch(self, rows: list[Row]) -> None:
         owner_id = rows[0].owner_id
-        author = Author(owner_id, None, "import", timezone.now())
+        author = ActorContext(owner_id, None, "import", timezone.now())
         operations = [row.operation(overwrite=self.overwrite) for row in rows]
         try:
             batch = run(operations, author)
         except OperationFailed as failure:
             # Somebody has written it since it was checked.
-            problem = str(failure.__cause__) or FORBIDDEN
+            is_forbidden = isinstance(failure.cause, access.TaskForbidden)
+            problem = FORBIDDEN if is_forbidden else str(failure.cause)
             self.refuse(rows[failure.index].line, f"id: {problem}")
             raise
         created, updated = len(batch.created), len(batch.changed)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from taskapi.api.parsers import NameTwice, strict_json
+from taskapi.api.parsers import DuplicateKeyError, strict_json
 from tasks.exports import csv_format
 
 # No row that is accepted comes near it; a file without line ends must not fill memory.
@@ -77,7 +77,7 @@ def read_lines(file: BinaryIO) -> Iterator[Record]:
 def parsed(text: str) -> Any:
     try:
         return strict_json(text)
-    except NameTwice as error:
+    except DuplicateKeyError as error:
         raise ValueError("The same name is there twice.") from error
     except ValueError as error:
         raise ValueError("Not valid JSON.") from error

@@ -9,29 +9,31 @@ from uuid import UUID, uuid5
 
 from rest_framework import serializers
 
-from taskapi.api.datetimes import InstantField
+from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import StrictCharField
 from tasks.models import Status
 from tasks.operations import Import
-from tasks.serializers import TaskInput, VersionField
 from tasks.serializers.batch import IdField
+from tasks.serializers.task import TaskCreateSerializer, VersionField
 
 ORIGIN = ("created_at", "updated_at", "version")
 
 
-class RowInput(TaskInput):
+class RowInput(TaskCreateSerializer):
     """A task with what only the server decides elsewhere."""
 
     id = IdField(required=False)
     email = StrictCharField(required=False)
-    completedAt = InstantField(source="completed_at", allow_null=True, required=False)
+    completedAt = RFC3339DateTimeField(
+        source="completed_at", allow_null=True, required=False
+    )
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
-    createdAt = InstantField(source="created_at", required=False)
-    updatedAt = InstantField(source="updated_at", required=False)
+    createdAt = RFC3339DateTimeField(source="created_at", required=False)
+    updatedAt = RFC3339DateTimeField(source="updated_at", required=False)
 
     # Of the installation that the row comes from; here the e-mail address names the
     # owner.
-    echoes = frozenset({"userId"})
+    read_only_echoes = frozenset({"userId"})
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("completed_at") is None:

@@ -11,14 +11,14 @@ from rest_framework.test import APIClient
 from accounts import passwords
 from accounts.models import Session, User
 from accounts.rate_limits import Limit
-from accounts.throttles import account_key
+from accounts.throttles import hashed_account
 from taskapi.http.logs import JsonFormatter
 from tests.accounts.clock import Clock
 from tests.accounts.wire import ANONYMOUS, bearer, post, refresh, sign_in
 from tests.factories import PASSWORD, make_session
 
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
-ALICE_KEY = account_key("alice@example.com")
+ALICE_KEY = hashed_account("alice@example.com")
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_failed_login_names_the_account_by_its_hash(
 ) -> None:
     post("login", {"email": email, "password": "wrong horse 1"})
 
-    assert events() == [event("login_failed", account=account_key(email))]
-    assert len(account_key(email)) == 64
+    assert events() == [event("login_failed", account=hashed_account(email))]
+    assert len(hashed_account(email)) == 64
 
 
 def test_address_is_that_of_the_client(alice: User, events: Any, settings: Any) -> None:

@@ -21,12 +21,12 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 
 import taskapi.admin
-from accounts.models import EndReason, Role, Session, User
+from accounts.models import RevocationReason, Role, Session, User
 from taskapi.admin import Bounded
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
 from tasks.imports.parsers import READERS
-from tasks.models import Change, Priority, Status, Task
+from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import Update, perform
 from tasks.serializers import TaskSerializer
 from tests.factories import make_session, make_task, make_user
@@ -156,7 +156,7 @@ def test_only_columns_with_an_index_can_be_sorted_by(
     browser: Client, url: str, task: Task
 ) -> None:
     session = make_session(task.user)
-    token = OutstandingToken.objects.get(jti=session.good_token_id)
+    token = OutstandingToken.objects.get(jti=session.current_jti)
     BlacklistedToken.objects.create(token=token)
     page = browser.get(url).content.decode()
     columns = re.findall(r'<th scope="col" class="([^"]+)">', page)
@@ -316,14 +316,14 @@ def test_sessions_are_found_by_ip_address(browser: Client, alice: User) -> None:
 
 def test_tokens_are_found_by_jti(browser: Client, alice: User) -> None:
     session, _ = make_session(alice), make_session(alice)
-    [token] = rows(browser.get(f"{ISSUED}?q={session.good_token_id}"))
+    [token] = rows(browser.get(f"{ISSUED}?q={session.current_jti}"))
 
-    assert token.jti == session.good_token_id
+    assert token.jti == session.current_jti
 
 
 def test_sessions_are_filtered_by_why_they_ended(browser: Client, alice: User) -> None:
     live, ended = make_session(alice), make_session(alice)
-    Session.objects.filter(pk=ended.pk).update(end_reason=EndReason.REPLAY)
+    Session.objects.filter(pk=ended.pk).update(end_reason=RevocationReason.REPLAY)
 
     assert rows(browser.get(f"{SESSIONS}?end_reason=replay")) == [ended]
     assert rows(browser.get(f"{SESSIONS}?end_reason=none")) == [live]
@@ -346,11 +346,11 @@ def test_forms_do_not_offer_every_row(browser: Client, url: str) -> None:
 def test_token_is_found_for_the_blacklist(browser: Client, alice: User) -> None:
     session = make_session(alice)
     about = {"app_label": "token_blacklist", "model_name": "blacklistedtoken"}
-    term = {"field_name": "token", "term": session.good_token_id}
+    term = {"field_name": "token", "term": session.current_jti}
     found = browser.get("/admin/autocomplete/", about | term).json()["results"]
     browser.post(f"{SPENT}add/", {"token": found[0]["id"]})
 
-    assert BlacklistedToken.objects.get().token.jti == session.good_token_id
+    assert BlacklistedToken.objects.get().token.jti == session.current_jti
 
 
 def test_form_of_a_user_shows_the_last_sessions_only(
@@ -371,8 +371,8 @@ def test_form_of_a_task_shows_the_last_changes_only(
     browser: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_admin, "SHOWN", FEW)
-    Change.objects.bulk_create(
-        Change(task=task, version=n, changed_at=task.updated_at, fields=[])
+    TaskChange.objects.bulk_create(
+        TaskChange(task=task, version=n, changed_at=task.updated_at, fields=[])
         for n in range(2, 9)
     )
     page = browser.get(f"{TASKS}{task.pk}/change/")

@@ -160,11 +160,7 @@ def imports(app: str) -> Iterator[tuple[str, str]]:
     [
         pytest.param("taskapi", ("taskapi",), marks=pytest.mark.xfail(strict=True)),
         ("accounts", ("accounts", "taskapi.api", "taskapi.db")),
-        pytest.param(
-            "tasks",
-            ("tasks", "taskapi.api", "taskapi.db"),
-            marks=pytest.mark.xfail(strict=True),
-        ),
+        ("tasks", ("tasks", "taskapi.api", "taskapi.db")),
     ],
 )
 def test_package_imports_only_what_it_may(

@@ -410,5 +410,5 @@ def test_no_transaction_is_open_while_it_is_sent(
 ) -> None:
     make_tasks(alice, [{}] * 3)
     depth = len(connection.savepoint_ids)
-    for _ in Snapshot(Task.objects.owned_by(alice.pk)).pages(size=1):
+    for _ in Snapshot(Task.objects.filter(user_id=alice.pk)).pages(size=1):
         assert len(connection.savepoint_ids) == depth

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks.exports import snapshot
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tasks.operations import Update, perform_one
 from tests.factories import Priority, Status, make_task
 from tests.tasks.conftest import Clock
@@ -95,7 +95,7 @@ def test_import_of_an_export_gives_equal_tasks(
 ) -> None:
     before, file = everything(), tmp_path / name
     assert export("--output", file) == f"Exported {len(many)} tasks."
-    Change.objects.all().delete()
+    TaskChange.objects.all().delete()
     Task.objects.all().delete()
     call_command("import_tasks", str(file), stdout=io.StringIO())
 

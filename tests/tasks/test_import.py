@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from tasks import operations
 from tasks.imports import importer
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tasks.operations import Update, perform_one
 from tests.factories import Status, make_task, make_user
 from tests.tasks.conftest import Clock
@@ -79,7 +79,7 @@ def refused(
 def state() -> Any:
     tasks = list(Task.objects.order_by("pk").values())
     revisions = list(User.objects.order_by("pk").values("pk", "revision"))
-    return tasks, list(Change.objects.order_by("pk").values()), revisions
+    return tasks, list(TaskChange.objects.order_by("pk").values()), revisions
 
 
 def titles() -> list[str]:
@@ -175,7 +175,7 @@ def test_user_of_the_command_owns_every_row(
 ) -> None:
     take_in(jsonl(WHOLE, {"title": "x"}), "--user", bob.email)
 
-    assert Task.objects.owned_by(bob.pk).count() == 2
+    assert Task.objects.filter(user_id=bob.pk).count() == 2
 
 
 def test_rows_of_many_users_are_written_batch_by_batch(
@@ -189,7 +189,7 @@ def test_rows_of_many_users_are_written_batch_by_batch(
     for user, odd in ((alice, 0), (bob, 1)):
         user.refresh_from_db()
         assert user.revision == 2
-        mine = Task.objects.owned_by(user.pk).values_list("title", flat=True)
+        mine = Task.objects.filter(user_id=user.pk).values_list("title", flat=True)
         assert set(mine) == {f"Task {n}" for n in range(odd, 20, 2)}
 
 
@@ -239,7 +239,7 @@ def test_import_that_broke_off_is_taken_up(
 
     assert printed == "created 15, unchanged 10, updated 0, failed 0."
     assert titles() == [f"Task {n:02}" for n in range(25)]
-    assert Change.objects.count() == 25
+    assert TaskChange.objects.count() == 25
 
 
 def test_lost_database_is_told(
@@ -278,7 +278,9 @@ def test_other_content_is_refused(refused: Any, take_in: Import, alice: User) ->
     perform_one(Update({"title": "mine"}, UUID(ID)), author(alice))
     new = {"title": "new", "email": alice.email}
 
-    assert refused(jsonl(new, WHOLE)) == ["2: id: It is there with other content."]
+    assert refused(jsonl(new, WHOLE)) == [
+        "2: id: A task with this id exists with different content."
+    ]
 
 
 def test_update_takes_the_content_of_the_file(
@@ -338,7 +340,9 @@ def test_task_in_the_trash_is_refused(
     task = trash(make_task(alice))
     row = {"id": str(task.pk), "title": task.title, "email": alice.email}
 
-    assert refused(jsonl(row), *options) == ["1: id: It is in the trash."]
+    assert refused(jsonl(row), *options) == [
+        "1: id: A task with this id is in the trash."
+    ]
 
 
 def test_task_written_after_the_check_is_not_overwritten(
@@ -365,7 +369,7 @@ def test_task_written_after_the_check_is_not_overwritten(
 
     assert str(error.value).startswith("created 5, unchanged 0, updated 0, failed 1.")
     fault = capsys.readouterr().err.partition("other.jsonl:")[2]
-    assert fault == "7: id: It is there with other content.\n"
+    assert fault == "7: id: A task with this id exists with different content.\n"
     assert titles() == [*(f"Task {n}" for n in range(5)), "mine"]
 
 
@@ -576,7 +580,7 @@ def test_largest_batch_is_written(take_in: Import, alice: User) -> None:
     rows = [{"title": str(n), "email": alice.email} for n in range(2001)]
     take_in(jsonl(*rows), "--batch-size", "2000")
 
-    assert Task.objects.count() == Change.objects.count() == 2001
+    assert Task.objects.count() == TaskChange.objects.count() == 2001
 
 
 @pytest.mark.usefixtures("clock")

@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts import audit
 from accounts.auth import sessions
 from accounts.management import user_named
-from accounts.models import EndReason
+from accounts.models import RevocationReason
 
 
 class Command(BaseCommand):
@@ -17,6 +17,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> str:
         user = user_named(options["email"])
-        ended = sessions.end(user.pk, now=timezone.now(), reason=EndReason.REVOKED)
+        ended = sessions.revoke(
+            user.pk, now=timezone.now(), reason=RevocationReason.REVOKED
+        )
         audit.record("sessions_revoked", user_id=user.pk, ended=ended)
         return f"{user.email}: ended {ended} session(s)."

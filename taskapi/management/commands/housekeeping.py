@@ -15,7 +15,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 
 from accounts.models import Session
-from tasks.models import StoredAnswer, Task, TaskQuerySet
+from tasks.models import IdempotencyRecord, Task, TaskQuerySet
 
 BATCH = 2000
 
@@ -30,7 +30,9 @@ class Command(BaseCommand):
             "sessions": Session.objects.filter(expires_at__lt=now),
             "admin sessions": AdminSession.objects.filter(expire_date__lt=now),
             "tokens": OutstandingToken.objects.filter(expires_at__lt=now),
-            "idempotency keys": StoredAnswer.objects.filter(created_at__lt=answered),
+            "idempotency keys": IdempotencyRecord.objects.filter(
+                created_at__lt=answered
+            ),
             "trashed tasks": Task.objects.expired(now),
         }
         counts = [f"{prune(rows)} {name}" for name, rows in expired.items()]
@@ -48,7 +50,7 @@ def prune(expired: QuerySet[Any]) -> int:
 def prune_batch(expired: QuerySet[Any]) -> int:
     with transaction.atomic():
         if isinstance(expired, TaskQuerySet):
-            return expired.destroy_batch(BATCH)
+            return expired.hard_delete_batch(BATCH)
         rows = expired.select_for_update().order_by("pk")
         pks = list(rows.values_list("pk", flat=True)[:BATCH])
         if expired.model is OutstandingToken:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from tasks.models import Priority, Status
-from tasks.operations import Author, Create, perform
+from tasks.operations import ActorContext, Create, perform
 
 EMAIL = "demo@example.com"
 
@@ -21,12 +21,12 @@ class Command(BaseCommand):
         if users.filter(email=EMAIL).exists():
             raise CommandError(f"{EMAIL} is there already.")
         user = users.create_superuser(EMAIL, password, name="Demo")
-        author = Author(user.pk, user.pk, "demo", timezone.now())
+        author = ActorContext(user.pk, user.pk, "demo", timezone.now())
         perform([Create(values) for values in tasks(author)], author)
         return f"{EMAIL} {password}"
 
 
-def tasks(author: Author) -> list[dict[str, Any]]:
+def tasks(author: ActorContext) -> list[dict[str, Any]]:
     day = timedelta(days=1)
     return [
         {"title": "Try the API", "status": Status.DONE, "priority": Priority.HIGH},

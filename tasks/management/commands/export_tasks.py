@@ -87,7 +87,7 @@ class Counted:
 
     def __iter__(self) -> Iterator[list[dict[str, Any]]]:
         tasks = Task.objects.live()
-        total = (tasks.owned_by(self.user.pk) if self.user else tasks).count()
+        total = (tasks.filter(user_id=self.user.pk) if self.user else tasks).count()
         found: Iterable[list[dict[str, Any]]] = pages(self.user, self.last)
         with bar("exporting", total, initial=self.count, unit="task") as progress:
             for page in found:

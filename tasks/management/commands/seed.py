@@ -19,7 +19,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from tasks import bulk
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tasks.samples import PEOPLE, PLACES, SPAN, Past, Writer
 
 BENCH = "bench@example.com"
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         refuse_doubles([user.email for user in everybody])
         with transaction.atomic():
             fill(everybody, tasks, random)
-        bulk.tidy(get_user_model(), Task, Change)
+        bulk.tidy(get_user_model(), Task, TaskChange)
         return told(users + 1, (users + 1) * tasks, time.monotonic() - started)
 
 
@@ -108,7 +108,9 @@ def fill(users: list[Any], tasks: int, random: Random) -> None:
 
 
 def unindexed_for(tasks: int) -> AbstractContextManager[None]:
-    return bulk.unindexed(Task, Change) if tasks > WORTH_UNINDEXING else nullcontext()
+    return (
+        bulk.unindexed(Task, TaskChange) if tasks > WORTH_UNINDEXING else nullcontext()
+    )
 
 
 def written(user: Any, tasks: int, random: Random) -> Iterator[Past]:
