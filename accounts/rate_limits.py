@@ -4,8 +4,7 @@ import math
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.cache import cache
@@ -13,8 +12,7 @@ from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
 from accounts.reading import Reading, hint_key, hint_seconds, redis_client
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from taskapi.api.rate_limit import RateLimit
 
 # One round trip: count, start the window with the first hit, and tell when it ends; and
 # empty the hint of a user who may write now, or read it with another key.
@@ -33,35 +31,11 @@ if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECR', KEYS[1]) end
 """
 
 
-@dataclass(frozen=True)
-class Limit:
-    """So many requests in a window of so many seconds; written `10/15m`."""
-
-    requests: int
-    seconds: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `requests/period`; the period is a number and s, m, h or d."""
-        requests, _, period = text.partition("/")
-        number, unit = period[:-1] or "1", period[-1:]
-        if not (
-            requests.isdecimal()
-            and number.isdecimal()
-            and unit in UNITS
-            and int(requests) * int(number)
-        ):
-            raise ValueError(
-                f"{text!r} is not a limit such as 10/15m (units: s, m, h, d)."
-            )
-        return cls(int(requests), int(number) * UNITS[unit])
-
-
 class Usage(NamedTuple):
     """What one caller has used of one limit, this request included."""
 
     name: str
-    limit: Limit
+    limit: RateLimit
     used: int
     reset: int  # whole seconds until the window ends, at least 1
     is_local: bool = False  # counted by this process alone
@@ -117,7 +91,7 @@ def hit(
     `reading.kept` is set to what its key holds, and `reading.hint`, which a request
     that may write empties.
     """
-    limit: Limit = settings.RATE_LIMITS[name]
+    limit: RateLimit = settings.RATE_LIMITS[name]
     key = key_of(name, limit, identity)
     is_local = not settings.REDIS_URL
     try:
@@ -177,6 +151,6 @@ def forget(name: str, identity: str) -> None:
             redis_client().delete(key)
 
 
-def key_of(name: str, limit: Limit, identity: str) -> str:
+def key_of(name: str, limit: RateLimit, identity: str) -> str:
     # The numbers are in the key: a new limit starts new windows.
     return f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"

@@ -9,7 +9,7 @@ import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 
 
 def secret(minimum: int, value: str) -> None:
@@ -41,9 +41,9 @@ def collector(url: str) -> None:
         raise ValidationError("Tracing needs: pip install -r requirements-tracing.txt")
 
 
-def limit(text: str) -> Limit:
+def limit(text: str) -> RateLimit:
     try:
-        return Limit.parse(text)
+        return RateLimit.parse(text)
     except ValueError as error:
         raise ValidationError(str(error)) from None
 

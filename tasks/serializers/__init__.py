@@ -2,10 +2,11 @@
 
 from tasks.serializers.task import (
     COUNT,
-    ChangeSerializer,
     FIELDS,
-    FieldChangeSerializer,
     NAMES,
+    VALUES,
+    ChangeSerializer,
+    FieldChangeSerializer,
     PriorityField,
     StatsSerializer,
     TaskInput,
@@ -13,7 +14,6 @@ from tasks.serializers.task import (
     TaskReplacement,
     TaskSerializer,
     TrashedTaskSerializer,
-    VALUES,
     VersionField,
     VersionOnly,
     counts_of,
@@ -22,10 +22,11 @@ from tasks.serializers.task import (
 
 __all__ = [
     "COUNT",
-    "ChangeSerializer",
     "FIELDS",
-    "FieldChangeSerializer",
     "NAMES",
+    "VALUES",
+    "ChangeSerializer",
+    "FieldChangeSerializer",
     "PriorityField",
     "StatsSerializer",
     "TaskInput",
@@ -33,7 +34,6 @@ __all__ = [
     "TaskReplacement",
     "TaskSerializer",
     "TrashedTaskSerializer",
-    "VALUES",
     "VersionField",
     "VersionOnly",
     "counts_of",

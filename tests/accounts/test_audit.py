@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 
 from accounts import passwords
 from accounts.models import Session, User
-from accounts.rate_limits import Limit
 from accounts.throttles import account_key
+from taskapi.api.rate_limit import RateLimit
 from taskapi.http.logs import JsonFormatter
 from tests.accounts.clock import Clock
 from tests.accounts.wire import ANONYMOUS, bearer, post, refresh, sign_in
@@ -191,7 +191,7 @@ def test_reset(alice: User, events: Any) -> None:
 
 @pytest.mark.django_db
 def test_limit_that_was_hit(events: Any, settings: Any) -> None:
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": Limit(1, 900)}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": RateLimit(1, 900)}
     post("login", {})
     events()
 
