@@ -165,8 +165,10 @@ if PASSWORD_BLOCKLIST:
         {"NAME": f"{PASSWORD_VALIDATION}.CommonPasswordValidator"}
     )
 PASSWORD_RESET_TIMEOUT = 3600
-# Who exports and erases what is held about a person; each names a module of one app.
+# Modules of the apps, each for its own data: what is exported and erased with an
+# account, and which rows expire.
 PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]
+HOUSEKEEPING = ["accounts.housekeeping", "tasks.housekeeping"]
 SIMPLE_JWT = {
     "TOKEN_TYPE_CLAIM": "typ",
     "USER_ID_CLAIM": "sub",

@@ -286,7 +286,7 @@ def test_housekeeping_works_in_batches(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_max_num_queries: Any,
 ) -> None:
-    monkeypatch.setattr(housekeeping, "BATCH", 3)
+    monkeypatch.setattr(housekeeping, "BATCH_ROWS", 3)
     deleted: list[int] = []
     destroy_batch = TaskQuerySet.destroy_batch
 
@@ -311,10 +311,10 @@ def test_task_restored_before_its_turn_survives(
     task = trash(alice, KEPT + DAY)
     prune = housekeeping.prune
 
-    def restore_first(expired: Any) -> int:
-        if expired.model is Task:
+    def restore_first(delete_batch: Any) -> int:
+        if getattr(delete_batch, "__func__", None) is TaskQuerySet.destroy_batch:
             restore(task)
-        return prune(expired)
+        return prune(delete_batch)
 
     monkeypatch.setattr(housekeeping, "prune", restore_first)
     printed = run("housekeeping")
