@@ -73,7 +73,7 @@ class OneOfFilter(filters.Filter):
 
 
 def described(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filter:
-    """The filter, with what the OpenAPI description says of it."""
+    """The filter, with its schema in the OpenAPI document."""
     return cast(filters.Filter, extend_schema_field(schema)(cast(Any, chosen)))
 
 
@@ -110,9 +110,11 @@ class TaskFilter(filters.FilterSet):
     priority = names("priority", {p.name: p.value for p in Priority}, SpanFilter)
     dueBefore = instant("lt", "Due before this moment.")
     dueAfter = instant("gt", "Due after this moment.")
-    dueDate = one_of(["none"], "without_due_date", "Without a due date.")
+    dueDate = one_of(["none"], "without_due_date", "Only tasks without a due date.")
     overdue = one_of(
-        ["true", "false"], "only_overdue", "Due before now and not done, or not so."
+        ["true", "false"],
+        "only_overdue",
+        "`true`: tasks that are due before now and not done; `false`: all others.",
     )
     q = described(
         {
@@ -120,14 +122,15 @@ class TaskFilter(filters.FilterSet):
             "minLength": 1,
             "maxLength": 255,
             "pattern": r"^[^\x00]*$",
-            "description": "In the title or the description, in any case of letters.",
+            "description": "Text in the title or the description, in any letter case.",
         },
         filters.CharFilter(method="search", max_length=255, strip=False),
     )
     sort = one_of(
         SORT_NAMES,
         "unsorted",
-        "By this, `-` for descending, then by id; no due date comes last.",
+        "The sort key, with `-` for descending order. Equal tasks are sorted by id; "
+        "tasks without a due date come last.",
     )
 
     class Meta:

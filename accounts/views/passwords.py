@@ -38,7 +38,7 @@ class PasswordForgotView(PublicView, PasswordView):
         responses={202: None},
     )
     def post(self, request: Request) -> Response:
-        """Mail a reset token, if the account exists; the answer never tells."""
+        """Mail a reset token if the account exists; the response never reveals it."""
         email = self.input(s.ForgotSerializer)["email"]
         account = throttles.account_key(email)
         # Also per account: many addresses must not fill one mailbox.

@@ -82,7 +82,7 @@ class RefreshView(PublicView):
         responses={200: s.TokensSerializer, 401: None},
     )
     def post(self, request: Request) -> Response:
-        """Trade a refresh token for its one successor."""
+        """Exchange a refresh token for its one successor."""
         token = self.token(self.input(s.RefreshTokenSerializer)["refreshToken"])
         throttles.enforce(request._request, "refresh", str(token.session_id))
         try:
@@ -110,7 +110,7 @@ class LogoutView(PublicView):
         responses={204: None, 401: None},
     )
     def post(self, request: Request) -> Response:
-        """End the session of a refresh token: spent, expired or good, it names it."""
+        """End the session of a refresh token, which may be spent or expired."""
         try:
             token = LogoutToken.read(
                 self.input(s.RefreshTokenSerializer)["refreshToken"]
@@ -126,7 +126,7 @@ class LogoutView(PublicView):
 class LogoutAllView(AccountView):
     @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """End every session of the caller, this one included."""
+        """End every session of the user, this one included."""
         self.input(s.NothingSerializer)
         sessions.end(self.caller.pk, now=timezone.now(), reason=EndReason.LOGOUT)
         self.record("logout_all")
@@ -136,7 +136,7 @@ class LogoutAllView(AccountView):
 class SessionListView(AccountView):
     @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
     def get(self, request: Request) -> Response:
-        """The caller's live sessions, the last used first."""
+        """List the user's live sessions, the last used first."""
         live = self.caller.sessions.live(timezone.now()).order_by("-last_used_at", "id")
         context = {"view": self}
         return Response(
@@ -147,7 +147,7 @@ class SessionListView(AccountView):
 class SessionView(AccountView):
     @extend_schema(operation_id="endSession", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """End one session of the caller."""
+        """End one session of the user."""
         self.input(s.NothingSerializer)
         get_object_or_404(self.caller.sessions, pk=pk)
         caller = self.caller.pk

@@ -166,9 +166,10 @@ if PASSWORD_BLOCKLIST:
     )
 PASSWORD_RESET_TIMEOUT = 3600
 # Modules of the apps, each for its own data: what is exported and erased with an
-# account, and which rows expire.
+# account, which rows expire, and what the OpenAPI document says of it.
 PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]
 HOUSEKEEPING = ["accounts.housekeeping", "tasks.housekeeping"]
+OPENAPI_MODULES = ["accounts.openapi", "tasks.openapi"]
 SIMPLE_JWT = {
     "TOKEN_TYPE_CLAIM": "typ",
     "USER_ID_CLAIM": "sub",

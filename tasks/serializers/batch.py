@@ -76,7 +76,7 @@ class BatchSerializer(StrictSerializer):
 
 
 class OperationResultSerializer(serializers.Serializer[Any]):
-    """What became of one operation; `task` is null where it went to the trash."""
+    """The result of one operation; `task` is null if the task was deleted."""
 
     op = serializers.ChoiceField(list(WANTED))
     id = serializers.UUIDField()

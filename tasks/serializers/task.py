@@ -37,7 +37,7 @@ class VersionField(serializers.IntegerField):
 
 
 class TaskInput(StrictSerializer):
-    """What a client may set of a task."""
+    """The fields of a task that a client may set."""
 
     title = StrictCharField(max_length=255)
     description = StrictCharField(
@@ -56,13 +56,13 @@ class TaskPatch(TaskInput):
 
 
 class VersionOnly(StrictSerializer):
-    """What is expected of the task, if anything is."""
+    """The expected version of the task, if any."""
 
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
 
 
 class TaskReplacement(TaskInput):
-    """Every field, so that none is wiped because it was not sent."""
+    """All writable fields, so that none is cleared because it was not sent."""
 
     description = StrictCharField(max_length=5000, allow_null=True, allow_blank=True)
     status = StrictChoiceField(Status.choices)
@@ -72,7 +72,7 @@ class TaskReplacement(TaskInput):
 
 
 class TaskSerializer(serializers.Serializer[Task]):
-    """A task as every answer has it."""
+    """A task, as in every response."""
 
     id = serializers.UUIDField()
     title = serializers.CharField(max_length=255)
@@ -182,7 +182,7 @@ def counts_of(names: list[str]) -> dict[str, Any]:
 
 
 class StatsSerializer(serializers.Serializer[Mapping[str, int]]):
-    """Counts of the caller's live tasks, or of the newest 10,000; days are UTC."""
+    """Counts of the user's live tasks, or of the newest 10,000; days are UTC."""
 
     total = serializers.IntegerField(min_value=0)
     isExact = serializers.BooleanField(source="is_exact")
