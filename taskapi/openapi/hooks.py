@@ -4,7 +4,7 @@ from typing import Any
 
 from taskapi.api.openapi import ref
 from taskapi.openapi import apps, responses
-from taskapi.openapi.responses import ERROR_NAMES, JSON
+from taskapi.openapi.responses import JSON, default_errors
 
 STATE = {"type": "string", "enum": ["ok", "down"]}
 HEALTH = {
@@ -55,6 +55,7 @@ def remove_read_only(schema: Any) -> None:
 
 def probe(name: str, summary: str, *, is_live: bool = False) -> dict[str, Any]:
     """The path of a plain view that reports the server's health."""
+    errors = default_errors()
     report = {"schema": ref("schemas", "Health")}
     example = {"status": "ok"} if is_live else UP
     answers: dict[str, Any] = {
@@ -63,10 +64,10 @@ def probe(name: str, summary: str, *, is_live: bool = False) -> dict[str, Any]:
             "content": {JSON: report | {"example": example}},
             "headers": responses.header_refs(),
         },
-        **{str(s): ref("responses", ERROR_NAMES[s]) for s in (400, 405, 415)},
+        **{str(s): ref("responses", errors[s]) for s in (400, 405, 415)},
     }
     if not is_live:
-        answers["500"] = ref("responses", ERROR_NAMES[500])
+        answers["500"] = ref("responses", errors[500])
         answers["503"] = {
             "description": "The server is down or about to stop.",
             "headers": responses.header_refs("Retry-After"),

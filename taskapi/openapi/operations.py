@@ -8,7 +8,7 @@ from rest_framework.permissions import AllowAny
 
 from taskapi.api.openapi import EXAMPLE_ID, RATE_LIMIT, Operation, ref
 from taskapi.openapi import apps, extensions, responses
-from taskapi.openapi.responses import ERROR_NAMES, JSON, SUCCESSES
+from taskapi.openapi.responses import JSON, SUCCESSES, default_errors
 
 __all__ = ["Schema", "extensions"]  # the latter registers itself by being imported
 
@@ -39,7 +39,8 @@ class Schema(AutoSchema):
 
     def add_errors(self, answers: dict[str, Any], own: Operation) -> None:
         declared = {status for status in map(int, answers) if status >= 400}
-        names = {status: ERROR_NAMES[status] for status in declared | self.errors()}
+        defaults = default_errors()
+        names = {status: defaults[status] for status in declared | self.errors()}
         for status, name in (names | own.get("errors", {})).items():
             if name:
                 answers[str(status)] = ref("responses", name)

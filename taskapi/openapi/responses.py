@@ -1,5 +1,6 @@
 """Headers and errors, which the document defines once and refers to."""
 
+from functools import cache
 from typing import Any
 
 from taskapi.api.errors import CODES
@@ -66,23 +67,6 @@ HEADERS = {
     "Content-Disposition": header(
         "The suggested file name.", text('^attachment; filename="[a-z.]+"$')
     ),
-}
-ERROR_NAMES = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    406: "NotAcceptable",
-    409: "StillRunning",
-    412: "PreconditionFailed",
-    413: "PayloadTooLarge",
-    415: "UnsupportedMediaType",
-    422: "IdempotencyKeyReused",
-    428: "PreconditionRequired",
-    429: "TooManyRequests",
-    500: "InternalServerError",
-    503: "ServiceUnavailable",
 }
 FIELD_DETAIL = {
     "field": "title",
@@ -157,14 +141,23 @@ ERRORS = {
 }
 
 
+def errors() -> list[tuple[str, ErrorResponse]]:
+    """Components by status; of one status the project's come last."""
+    found = apps.merged("ERRORS") | ERRORS
+    return sorted(found.items(), key=lambda item: item[1].status)
+
+
+@cache
+def default_errors() -> dict[int, str]:
+    """Status -> component: the project's, else the first of the apps'."""
+    names = {error.status: name for name, error in reversed(errors())}
+    return names | {error.status: name for name, error in ERRORS.items()}
+
+
 def components() -> dict[str, dict[str, Any]]:
     """The headers, links and errors of the project and of the apps."""
-    errors = apps.merged("ERRORS") | ERRORS
     return {
-        "responses": {
-            name: error_component(error)
-            for name, error in sorted(errors.items(), key=lambda item: item[1].status)
-        },
+        "responses": {name: error_component(error) for name, error in errors()},
         "headers": HEADERS | apps.merged("HEADERS"),
         "links": apps.merged("LINKS"),
     }

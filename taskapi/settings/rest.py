@@ -34,7 +34,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "taskapi.api.pagination.KeysetPagination",
-    # OPTIONS tells no more than Allow does.
+    # OPTIONS returns nothing but Allow.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "taskapi.openapi.operations.Schema",
     "EXCEPTION_HANDLER": "taskapi.api.errors.exception_handler",

@@ -22,7 +22,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 
 import taskapi.admin
 from accounts.models import EndReason, Role, Session, User
-from taskapi.admin import Bounded
+from taskapi.admin import BoundedModelAdmin
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
 from tasks.imports.parsers import READERS
@@ -53,10 +53,10 @@ def browser() -> Client:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bounds that are reached by a handful of rows."""
-    monkeypatch.setattr(taskapi.admin, "PAGED_ROWS", FEW)
-    monkeypatch.setattr(taskapi.admin, "ROWS_AT_ONCE", FEW)
+    monkeypatch.setattr(taskapi.admin, "MAX_PAGED_ROWS", FEW)
+    monkeypatch.setattr(taskapi.admin, "MAX_ACTION_ROWS", FEW)
     monkeypatch.setattr(search, "NEWEST", FEW)
-    monkeypatch.setattr(Bounded, "list_per_page", 2)
+    monkeypatch.setattr(BoundedModelAdmin, "list_per_page", 2)
     return FEW
 
 
@@ -383,7 +383,7 @@ def test_form_of_a_task_shows_the_last_changes_only(
 
 @pytest.mark.parametrize("model", [OutstandingToken, BlacklistedToken, User, Task])
 def test_every_list_is_bounded(model: Any) -> None:
-    assert isinstance(admin.site._registry[model], Bounded)
+    assert isinstance(admin.site._registry[model], BoundedModelAdmin)
     assert not admin.site._registry[model].show_full_result_count
     assert admin.site._registry[model].paginator is taskapi.admin.BoundedPaginator
 
@@ -409,7 +409,7 @@ def test_too_many_tasks_at_once_are_refused(
 ) -> None:
     page = act(browser, TASKS, action, Task.objects.all())
 
-    assert "more than 3: nothing was done" in page.content.decode()
+    assert "Nothing was changed: more than 3 rows were chosen." in page.content.decode()
     assert not Task.objects.filter(version__gt=1).exists()
 
 
