@@ -12,7 +12,7 @@ from taskapi.api.addresses import client_address, network
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    """The API's own limits: the admin is no way around them."""
+    """Applies the rate limits of the API, which the admin must not bypass."""
 
     def clean(self) -> dict[str, Any]:
         email = self.cleaned_data.get("username", "")
