@@ -131,7 +131,7 @@ class ResetSerializer(NewPasswordSerializer):
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        user = attrs["user"] = passwords.user_of_reset_token(attrs["token"])
+        user = attrs["user"] = passwords.get_user_by_reset_token(attrs["token"])
         return user
 
 

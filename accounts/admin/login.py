@@ -1,7 +1,6 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
@@ -36,6 +35,3 @@ class LimitedLoginForm(AdminAuthenticationForm):
         except Throttled:
             return True
         return False
-
-
-admin.site.login_form = LimitedLoginForm

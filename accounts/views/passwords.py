@@ -43,7 +43,7 @@ class PasswordForgotView(PublicView, PasswordView):
         account = throttles.account_key(email)
         # Also per account: many addresses must not fill one mailbox.
         if not throttles.count(request._request, "login", f"mail {account}").is_over:
-            passwords.forgot(email)
+            passwords.request_reset(email)
         audit.record(
             "password_forgot", request._request, account=throttles.account_key(email)
         )
