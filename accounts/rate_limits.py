@@ -4,17 +4,15 @@ import math
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+from taskapi.api.rate_limit import RateLimit
 
 # One round trip: count, start the window with the first request, return when it ends
 # and, if there is a second key, the value of that.
@@ -29,35 +27,11 @@ return {count, left, KEYS[2] and redis.call('GET', KEYS[2])}
 """
 
 
-@dataclass(frozen=True)
-class Limit:
-    """So many requests in a window of so many seconds; written `10/15m`."""
-
-    requests: int
-    seconds: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `requests/period`; the period is a number and s, m, h or d."""
-        requests, _, period = text.partition("/")
-        number, unit = period[:-1] or "1", period[-1:]
-        if not (
-            requests.isdecimal()
-            and number.isdecimal()
-            and unit in UNITS
-            and int(requests) * int(number)
-        ):
-            raise ValueError(
-                f"{text!r} is not a limit such as 10/15m (units: s, m, h, d)."
-            )
-        return cls(int(requests), int(number) * UNITS[unit])
-
-
 class RateLimitStatus(NamedTuple):
     """What one caller has used of one limit, this request included."""
 
     name: str
-    limit: Limit
+    limit: RateLimit
     used: int
     reset: int  # whole seconds until the window ends, at least 1
     is_local: bool = False  # counted by this process alone
@@ -107,7 +81,7 @@ def increment(
 
     With `prefetch_key` the same round trip to Redis reads that key.
     """
-    limit: Limit = settings.RATE_LIMITS[name]
+    limit: RateLimit = settings.RATE_LIMITS[name]
     key = counter_key(name, limit, identity)
     count, left, *found = increment_counter(key, limit.seconds, prefetch_key)
     # Rounded first: the difference of two floats makes 901 seconds of 900.
@@ -143,6 +117,6 @@ def reset(name: str, identity: str) -> None:
             get_redis_connection("default").delete(key)
 
 
-def counter_key(name: str, limit: Limit, identity: str) -> str:
+def counter_key(name: str, limit: RateLimit, identity: str) -> str:
     # The numbers are in the key: a new limit starts new windows.
     return f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"

@@ -133,9 +133,13 @@ class TaskFilter(filters.FilterSet):
     )
     dueBefore = datetime_filter("due_at", "lt", "Due before this moment.")
     dueAfter = datetime_filter("due_at", "gt", "Due after this moment.")
-    dueDate = choice_filter(["none"], "without_due_date", "Without a due date.")
+    dueDate = choice_filter(
+        ["none"], "without_due_date", "Only tasks without a due date."
+    )
     overdue = choice_filter(
-        ["true", "false"], "only_overdue", "Due before now and not done, or not so."
+        ["true", "false"],
+        "only_overdue",
+        "`true`: tasks that are due before now and not done; `false`: all others.",
     )
     q = with_schema(
         {
@@ -143,14 +147,15 @@ class TaskFilter(filters.FilterSet):
             "minLength": 1,
             "maxLength": 255,
             "pattern": r"^[^\x00]*$",
-            "description": "In the title or the description, in any case of letters.",
+            "description": "Text in the title or the description, in any letter case.",
         },
         TextFilter(method="search", max_length=255, strip=False),
     )
     sort = choice_filter(
         SORT_NAMES,
         "noop",
-        "By this, `-` for descending, then by id; no due date comes last.",
+        "The sort key, with `-` for descending order. Equal tasks are sorted by id; "
+        "tasks without a due date come last.",
     )
 
     class Meta:

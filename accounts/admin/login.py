@@ -1,7 +1,6 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
@@ -12,7 +11,7 @@ from taskapi.api.addresses import client_address, client_subnet
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    """The API's own limits: the admin is no way around them."""
+    """Applies the rate limits of the API, which the admin must not bypass."""
 
     def clean(self) -> dict[str, Any]:
         email = self.cleaned_data.get("username", "")
@@ -36,6 +35,3 @@ class LimitedLoginForm(AdminAuthenticationForm):
         except Throttled:
             return True
         return False
-
-
-admin.site.login_form = LimitedLoginForm

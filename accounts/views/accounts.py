@@ -29,7 +29,7 @@ class RegisterView(PublicView):
         responses={201: s.TokenPairSerializer, 409: None},
     )
     def post(self, request: Request) -> Response:
-        """Make an account and sign in."""
+        """Create an account and sign in."""
         data = self.validate(s.RegisterSerializer)
         try:
             with transaction.atomic():
@@ -46,14 +46,14 @@ class RegisterView(PublicView):
 class MeView(AccountView):
     @extend_schema(operation_id="getMe", responses=s.UserSerializer)
     def get(self, request: Request) -> Response:
-        """The caller."""
+        """Get the signed-in user."""
         return Response(s.UserSerializer(self.user).data)
 
     @extend_schema(
         operation_id="updateMe", request=s.ProfileSerializer, responses=s.UserSerializer
     )
     def patch(self, request: Request) -> Response:
-        """Change the caller's name."""
+        """Change the user's name."""
         data = self.validate(s.ProfileSerializer)
         return Response(s.UserSerializer(self.user.rename(data.get("name"))).data)
 
@@ -65,7 +65,7 @@ EXPORT = {"$ref": "#/components/schemas/Export"}
 class ExportView(AccountView):
     @extend_schema(operation_id="exportMe", responses={200: EXPORT})
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Everything held about the caller, streamed as one JSON object."""
+        """Export all data of the user, streamed as one JSON object."""
         self.record("export")
         chunks = personal_data.stream(self.user)
         response = StreamingHttpResponse(chunks, content_type="application/json")
@@ -78,7 +78,7 @@ class DeleteAccountView(PasswordView):
         operation_id="eraseMe", request=s.DeleteAccountSerializer, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Erase the caller's account and everything it owns, for good."""
+        """Permanently erase the user's account and everything it owns."""
         self.require_password(self.validate(s.DeleteAccountSerializer)["password"])
         personal_data.erase(self.user)
         self.record("erase")

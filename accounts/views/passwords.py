@@ -38,12 +38,12 @@ class PasswordForgotView(PublicView, PasswordView):
         responses={202: None},
     )
     def post(self, request: Request) -> Response:
-        """Mail a reset token, if the account exists; the answer never tells."""
+        """Mail a reset token if the account exists; the response never reveals it."""
         email = self.validate(s.PasswordResetRequestSerializer)["email"]
         account = throttles.hashed_account(email)
         # Also per account: many addresses must not fill one mailbox.
         if not throttles.count(request._request, "login", f"mail {account}").is_over:
-            passwords.forgot(email)
+            passwords.request_reset(email)
         audit.record(
             "password_forgot", request._request, account=throttles.hashed_account(email)
         )

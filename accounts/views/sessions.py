@@ -84,7 +84,7 @@ class RefreshView(PublicView):
         responses={200: s.TokenPairSerializer, 401: None},
     )
     def post(self, request: Request) -> Response:
-        """Trade a refresh token for its one successor."""
+        """Exchange a refresh token for its one successor."""
         token = self.token(self.validate(s.RefreshTokenSerializer)["refreshToken"])
         throttles.enforce(request._request, "refresh", str(token.session_id))
         try:
@@ -114,7 +114,7 @@ class LogoutView(PublicView):
         responses={204: None, 401: None},
     )
     def post(self, request: Request) -> Response:
-        """End the session of a refresh token: spent, expired or good, it names it."""
+        """End the session of a refresh token, which may be spent or expired."""
         try:
             token = LogoutToken.decode(
                 self.validate(s.RefreshTokenSerializer)["refreshToken"]
@@ -130,10 +130,10 @@ class LogoutView(PublicView):
 class LogoutAllView(AccountView):
     @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """End every session of the caller, this one included."""
+        """End every session of the user, this one included."""
         self.validate(s.EmptySerializer)
         sessions.revoke(
-            self.user.pk, now=timezone.now(), reason=RevocationReason.LOGOUT
+            request.user.pk, now=timezone.now(), reason=RevocationReason.LOGOUT
         )
         self.record("logout_all")
         return Response(status=204)
@@ -142,8 +142,10 @@ class LogoutAllView(AccountView):
 class SessionListView(AccountView):
     @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
     def get(self, request: Request) -> Response:
-        """The caller's live sessions, the last used first."""
-        live = self.user.sessions.live(timezone.now()).order_by("-last_used_at", "id")
+        """List the user's live sessions, the last used first."""
+        live = request.user.sessions.live(timezone.now()).order_by(
+            "-last_used_at", "id"
+        )
         context = {"view": self}
         return Response(
             {"items": s.SessionSerializer(live, many=True, context=context).data}
@@ -153,10 +155,10 @@ class SessionListView(AccountView):
 class SessionView(AccountView):
     @extend_schema(operation_id="endSession", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """End one session of the caller."""
+        """End one session of the user."""
         self.validate(s.EmptySerializer)
-        get_object_or_404(self.user.sessions, pk=pk)
-        caller = self.user.pk
+        get_object_or_404(request.user.sessions, pk=pk)
+        caller = request.user.pk
         sessions.revoke(
             caller, now=timezone.now(), reason=RevocationReason.REVOKED, only=pk
         )

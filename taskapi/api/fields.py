@@ -5,6 +5,11 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
+# White space as Python defines it: in other languages \s matches less.
+SPACE = r"\s\x1c-\x1f\x85"
+ANY_TEXT = r"^[^\x00]*$"
+NOT_BLANK = rf"^[^\x00]*[^\x00{SPACE}][^\x00]*$"
+
 
 def reject_surrogates(value: str) -> None:
     """DRF's validator, only for text that UTF-8 cannot encode: it is slow."""
@@ -24,6 +29,11 @@ class StrictCharField(serializers.CharField):
         slow = ProhibitSurrogateCharactersValidator
         others = [each for each in self.validators if not isinstance(each, slow)]
         self.validators = [*others, reject_surrogates]
+
+    @property
+    def schema_pattern(self) -> str:
+        """The regular expression of what is accepted, for the OpenAPI document."""
+        return ANY_TEXT if self.allow_blank else NOT_BLANK
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if isinstance(data, str) and not self.allow_blank and not data.strip():

@@ -81,7 +81,7 @@ class BatchSerializer(StrictSerializer):
 
 
 class OperationResultSerializer(serializers.Serializer[Any]):
-    """The result of one operation; `task` is null after a deletion."""
+    """The result of one operation; `task` is null if the task was deleted."""
 
     op = serializers.ChoiceField(list(REQUIRED))
     id = serializers.UUIDField()

@@ -36,7 +36,7 @@ class VersionField(serializers.IntegerField):
 
 
 class TaskCreateSerializer(StrictSerializer):
-    """The fields that a client may set."""
+    """The fields of a task that a client may set."""
 
     title = StrictCharField(max_length=255)
     description = StrictCharField(
@@ -57,13 +57,13 @@ class TaskUpdateSerializer(TaskCreateSerializer):
 
 
 class VersionSerializer(StrictSerializer):
-    """An optional precondition."""
+    """The expected version of the task, if any."""
 
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
 
 
 class TaskReplaceSerializer(TaskCreateSerializer):
-    """Requires every field, so that none is cleared because it was not sent."""
+    """All writable fields, so that none is cleared because it was not sent."""
 
     description = StrictCharField(max_length=5000, allow_null=True, allow_blank=True)
     status = StrictChoiceField(Status.choices)
@@ -73,7 +73,7 @@ class TaskReplaceSerializer(TaskCreateSerializer):
 
 
 class TaskSerializer(serializers.Serializer[Task]):
-    """A task in every response."""
+    """A task, as in every response."""
 
     id = serializers.UUIDField()
     title = serializers.CharField(max_length=255)

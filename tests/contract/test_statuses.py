@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.views import APIView
 
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 from taskapi.http import health
 from tests.contract.calls import CALLS, Call, World
 from tests.contract.document import JSON, METHODS, Operation, document, fault
@@ -169,7 +169,7 @@ def expect_nothing(attempt: Attempt) -> Any:
 
 
 def have_nothing_left(attempt: Attempt) -> Any:
-    limits = dict.fromkeys(attempt.settings.RATE_LIMITS, Limit(0, 900))
+    limits = dict.fromkeys(attempt.settings.RATE_LIMITS, RateLimit(0, 900))
     attempt.settings.RATE_LIMITS = limits
     return attempt.send()
 

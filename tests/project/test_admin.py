@@ -17,7 +17,7 @@ from accounts.admin import UserAdmin
 from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import RevocationReason, Role, Session, User
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 from tasks.admin import TaskAdmin
 from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import ActorContext, Delete, perform_one
@@ -184,7 +184,7 @@ def test_administrator_who_becomes_a_user_is_out_at_once(
 @pytest.fixture
 def ten(settings: LazySettings) -> None:
     """The limits that are on in production."""
-    limits = {"auth": Limit(10, 900), "login": Limit(10, 900)}
+    limits = {"auth": RateLimit(10, 900), "login": RateLimit(10, 900)}
     settings.RATE_LIMITS = settings.RATE_LIMITS | limits
 
 

@@ -22,7 +22,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 
 import taskapi.admin
 from accounts.models import RevocationReason, Role, Session, User
-from taskapi.admin import Bounded
+from taskapi.admin import BoundedModelAdmin
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
 from tasks.imports.parsers import READERS
@@ -53,10 +53,10 @@ def browser() -> Client:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bounds that are reached by a handful of rows."""
-    monkeypatch.setattr(taskapi.admin, "PAGED_ROWS", FEW)
-    monkeypatch.setattr(taskapi.admin, "ROWS_AT_ONCE", FEW)
-    monkeypatch.setattr(search, "NEWEST", FEW)
-    monkeypatch.setattr(Bounded, "list_per_page", 2)
+    monkeypatch.setattr(taskapi.admin, "MAX_PAGED_ROWS", FEW)
+    monkeypatch.setattr(taskapi.admin, "MAX_ACTION_ROWS", FEW)
+    monkeypatch.setattr(search, "MAX_UNINDEXED", FEW)
+    monkeypatch.setattr(BoundedModelAdmin, "list_per_page", 2)
     return FEW
 
 
@@ -273,7 +273,7 @@ def test_short_words_are_searched_among_the_newest(
     newest = [title for title in titles[-FEW:] if word in title.lower()]
 
     assert page.context["cl"].result_count == len(newest)
-    assert "only the newest 3 are searched" in page.content.decode()
+    assert "only the newest 3 tasks are searched" in page.content.decode()
 
 
 def test_long_words_are_searched_everywhere(
@@ -358,7 +358,7 @@ def test_form_of_a_user_shows_the_last_sessions_only(
 ) -> None:
     from accounts.admin import sessions
 
-    monkeypatch.setattr(sessions, "SHOWN", FEW)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", FEW)
     for n in range(FEW + 2):
         make_session(alice, user_agent=f"Agent/{n}")
     page = browser.get(f"{USERS}{alice.pk}/change/")
@@ -370,7 +370,7 @@ def test_form_of_a_user_shows_the_last_sessions_only(
 def test_form_of_a_task_shows_the_last_changes_only(
     browser: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_admin, "SHOWN", FEW)
+    monkeypatch.setattr(task_admin, "MAX_CHANGES", FEW)
     TaskChange.objects.bulk_create(
         TaskChange(task=task, version=n, changed_at=task.updated_at, fields=[])
         for n in range(2, 9)
@@ -383,7 +383,7 @@ def test_form_of_a_task_shows_the_last_changes_only(
 
 @pytest.mark.parametrize("model", [OutstandingToken, BlacklistedToken, User, Task])
 def test_every_list_is_bounded(model: Any) -> None:
-    assert isinstance(admin.site._registry[model], Bounded)
+    assert isinstance(admin.site._registry[model], BoundedModelAdmin)
     assert not admin.site._registry[model].show_full_result_count
     assert admin.site._registry[model].paginator is taskapi.admin.BoundedPaginator
 
@@ -409,7 +409,7 @@ def test_too_many_tasks_at_once_are_refused(
 ) -> None:
     page = act(browser, TASKS, action, Task.objects.all())
 
-    assert "more than 3: nothing was done" in page.content.decode()
+    assert "Nothing was changed: more than 3 rows were chosen." in page.content.decode()
     assert not Task.objects.filter(version__gt=1).exists()
 
 
@@ -430,7 +430,7 @@ def test_as_many_as_are_allowed_are_done(
     chosen = Task.objects.filter(title__contains="a")[:1]
     page = act(browser, f"{TASKS}?q=the", "mark_done", chosen)
 
-    assert "Marked 2 task(s) done." in page.content.decode()
+    assert "Marked 2 task(s) as done." in page.content.decode()
     done = Task.objects.filter(status=Status.DONE).values_list("title", flat=True)
     assert set(done) == {"Answer the mail", "Call the bank"}
 
@@ -451,7 +451,7 @@ def test_task_that_went_meanwhile_is_passed_by(
     monkeypatch.setattr(actions, "perform_one", after_the_owner)
     page = act(browser, TASKS, "mark_done", Task.objects.all())
 
-    assert "Marked 4 task(s) done." in page.content.decode()
+    assert "Marked 4 task(s) as done." in page.content.decode()
 
 
 # Export

@@ -83,7 +83,7 @@ def test_demo_has_another_password_each_time(run: Run) -> None:
 
 def test_second_demo_is_refused_in_a_sentence(run: Run) -> None:
     run("demo")
-    with pytest.raises(CommandError, match=r"demo@example\.com is there already"):
+    with pytest.raises(CommandError, match=r"demo@example\.com already exists"):
         run("demo")
 
     assert Task.objects.count() == 5
@@ -115,7 +115,7 @@ def test_new_role_ends_the_sessions(run: Run, alice: User) -> None:
     session = make_session(alice)
     printed = run("set_role", alice.email, "ADMIN")
 
-    assert printed == "alice@example.com is ADMIN now."
+    assert printed == "alice@example.com now has the role ADMIN."
     alice.refresh_from_db()
     assert alice.role == Role.ADMIN
     assert statuses(session) == (401, 401)
@@ -125,7 +125,7 @@ def test_same_role_keeps_the_sessions(run: Run, alice: User) -> None:
     session = make_session(alice)
     printed = run("set_role", alice.email, "USER")
 
-    assert printed == "alice@example.com is USER already."
+    assert printed == "alice@example.com already has the role USER."
     assert statuses(session) == (200, 200)
 
 
@@ -165,7 +165,7 @@ def test_taken_address_makes_no_administrator(
     monkeypatch.setenv("DJANGO_SUPERUSER_NAME", "Ops")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
 
-    with pytest.raises(CommandError, match="is registered"):
+    with pytest.raises(CommandError, match="is already registered"):
         run("createsuperuser", interactive=False)
 
 
@@ -286,7 +286,7 @@ def test_housekeeping_works_in_batches(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_max_num_queries: Any,
 ) -> None:
-    monkeypatch.setattr(housekeeping, "BATCH", 3)
+    monkeypatch.setattr(housekeeping, "BATCH_ROWS", 3)
     deleted: list[int] = []
     hard_delete_batch = TaskQuerySet.hard_delete_batch
 
@@ -311,10 +311,10 @@ def test_task_restored_before_its_turn_survives(
     task = trash(alice, KEPT + DAY)
     prune = housekeeping.prune
 
-    def restore_first(expired: Any) -> int:
-        if expired.model is Task:
+    def restore_first(delete_batch: Any) -> int:
+        if getattr(delete_batch, "__func__", None) is TaskQuerySet.hard_delete_batch:
             restore(task)
-        return prune(expired)
+        return prune(delete_batch)
 
     monkeypatch.setattr(housekeeping, "prune", restore_first)
     printed = run("housekeeping")

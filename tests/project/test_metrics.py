@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 
 from accounts import rate_limits
 from accounts.models import User
-from accounts.rate_limits import Limit
 from accounts.views import MeView
+from taskapi.api.rate_limit import RateLimit
 from taskapi.http import middleware, worker_slots
 from taskapi.http.redis import circuit_breaker
 from tasks.models import Task
@@ -290,7 +290,7 @@ def test_command_that_redis_does_not_answer_is_an_error(
 def test_requests_beyond_a_limit_are_counted(
     settings: LazySettings, moved: Watch, hits: int, beyond: dict[str, float]
 ) -> None:
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": Limit(2, 60)}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": RateLimit(2, 60)}
     over = moved("limit_hits_total")
     for _ in range(hits):
         rate_limits.increment("auth", "somebody")

@@ -35,7 +35,7 @@ def catalogue() -> list[Any]:
 def indexes(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever happens to them meanwhile, they are as before."""
     if request.param == "built again":
-        monkeypatch.setattr(seed, "WORTH_UNINDEXING", 0)
+        monkeypatch.setattr(seed, "MIN_TASKS_WITHOUT_INDEXES", 0)
     before = catalogue()
     yield
     assert catalogue() == before
@@ -48,7 +48,7 @@ def seeded(indexes: None, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_it_says_how_many(seeded: str) -> None:
-    assert seeded.startswith("Made 3 users and 900 tasks in ")
+    assert seeded.startswith("Created 3 users and 900 tasks in ")
     assert (User.objects.count(), Task.objects.count()) == (3, 900)
 
 
@@ -158,7 +158,7 @@ def test_debug_needs_no_force(settings: Any) -> None:
 
 def test_refused_when_somebody_is_there_already() -> None:
     User.objects.create_user("User1@Example.com", "x", name="First")
-    with pytest.raises(CommandError, match=r"User1@Example\.com is there already"):
+    with pytest.raises(CommandError, match=r"User1@Example\.com already exists"):
         call_command("seed", users=1, tasks=1, force=True)
 
     assert User.objects.count() == 1
@@ -166,7 +166,7 @@ def test_refused_when_somebody_is_there_already() -> None:
 
 @pytest.mark.parametrize("number", ["-1", "x", "1.5"])
 def test_numbers_are_whole(number: str) -> None:
-    with pytest.raises(CommandError, match="no number"):
+    with pytest.raises(CommandError, match="not a whole number"):
         call_command("seed", f"--users={number}", "--force")
 
 

@@ -230,7 +230,7 @@ def test_import_that_broke_off_is_taken_up(
         return whole_run(*args)
 
     monkeypatch.setattr(importer, "run", failing)
-    with pytest.raises(CommandError, match=r"Interrupted\. What was") as error:
+    with pytest.raises(CommandError, match=r"Interrupted\. The tasks written") as error:
         take_in(text, "--batch-size", "10")
     assert error.value.returncode == 130
     assert Task.objects.count() == 10
@@ -249,7 +249,7 @@ def test_lost_database_is_told(
         raise OperationalError("gone")
 
     monkeypatch.setattr(importer, "run", fail)
-    with pytest.raises(CommandError, match=r"did not answer: gone .* run it again"):
+    with pytest.raises(CommandError, match=r"gone .* run the command again"):
         take_in(jsonl(WHOLE))
 
 
@@ -329,7 +329,7 @@ def test_task_of_somebody_else_is_refused(
     make_task(bob)
     row = WHOLE | {"id": str(Task.objects.get().pk)}
 
-    expected = ["1: id: The id belongs to a task of somebody else."]
+    expected = ["1: id: The id belongs to a task of another user."]
     assert refused(jsonl(row), *options) == expected
 
 
@@ -402,7 +402,7 @@ def test_user_who_is_gone_stops_it(
         user.delete()
 
     monkeypatch.setattr(importer.Importer, "check", check_then_erase)
-    with pytest.raises(CommandError, match="A user is gone"):
+    with pytest.raises(CommandError, match="A user was deleted"):
         take_in(jsonl({"title": "x"}), "--user", user.email)
 
     assert not Task.objects.exists()
@@ -425,7 +425,7 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "created": ({"createdAt": None}, "createdAt: This field may not be null."),
     "completed": (
         {"completedAt": "2027-01-31T00:00:00Z"},
-        "completedAt: Only with DONE.",
+        "completedAt: Allowed with DONE only.",
     ),
     "id": ({"id": "7"}, "id: Must be a valid UUID."),
     "number as id": ({"id": 7}, "id: Must be a valid UUID."),
@@ -447,17 +447,17 @@ def test_bad_last_row_writes_nothing(
 
 
 LINES: dict[str, tuple[bytes, str]] = {
-    "not JSON": (b"{'title': 1}", "Not valid JSON."),
-    "blank": (b"", "Not valid JSON."),
-    "cut": (b'{"title": "x', "Not valid JSON."),
-    "NaN": (b'{"title": NaN}', "Not valid JSON."),
-    "deep": (b"[" * 5000, "Not valid JSON."),
-    "twice": (b'{"title": "x", "title": "y"}', "The same name is there twice."),
-    "Latin-1": (b'{"title": "\xe9"}', "Not UTF-8."),
+    "not JSON": (b"{'title': 1}", "The line is not valid JSON."),
+    "blank": (b"", "The line is not valid JSON."),
+    "cut": (b'{"title": "x', "The line is not valid JSON."),
+    "NaN": (b'{"title": NaN}', "The line is not valid JSON."),
+    "deep": (b"[" * 5000, "The line is not valid JSON."),
+    "twice": (b'{"title": "x", "title": "y"}', "An object has the same key twice."),
+    "Latin-1": (b'{"title": "\xe9"}', "The line is not UTF-8."),
     "list": (b"[]", "Invalid data. Expected a dictionary, but got list."),
     "null": (b"null", "This field may not be null."),
-    "no owner": (b'{"title": "x"}', "email: Needed to tell the owner"),
-    "endless": (b'"' + b"x" * 3_000_000 + b'"', "Too long."),
+    "no owner": (b'{"title": "x"}', "email: Required unless --user"),
+    "endless": (b'"' + b"x" * 3_000_000 + b'"', "The line is too long."),
 }
 
 
@@ -473,12 +473,13 @@ def test_line_that_cannot_be_read_is_told_and_the_rest_is_read(
 
 
 def test_id_twice_in_a_file_is_refused(refused: Any, alice: User) -> None:
-    assert refused(jsonl(GOOD, WHOLE, GOOD, WHOLE)) == ["4: id: Line 2 has the same."]
+    problems = refused(jsonl(GOOD, WHOLE, GOOD, WHOLE))
+    assert problems == ["4: id: Line 2 has the same id."]
 
 
 TABLES: dict[str, tuple[str, str]] = {
-    "cells": ("title,status\na,TODO\nb\n", "3: Has 1 cells; the header has 2."),
-    "blank line": ("title\na\n\nb\n", "3: Has 0 cells; the header has 1."),
+    "cells": ("title,status\na,TODO\nb\n", "3: The row has 1 cells; the header has 2."),
+    "blank line": ("title\na\n\nb\n", "3: The row has 0 cells; the header has 1."),
     "after text of three lines": (
         'title,description\r\na,"1\n2\r\n3"\r\n"",b\r\n',
         "5: title: This field is required.",
@@ -492,8 +493,8 @@ TABLES: dict[str, tuple[str, str]] = {
         "3: unexpected end of data. The rest was not read.",
     ),
     "carriage return": ("title\r\na\rb\r\n", "2: new-line character seen in unquoted"),
-    "nothing": ("", "1: There is no header. The rest was not read."),
-    "column twice": ("title,title\na,b\n", "1: A column is there twice."),
+    "nothing": ("", "1: The file has no header. The rest was not read."),
+    "column twice": ("title,title\na,b\n", "1: The header has the same column twice."),
     "unknown column": ("title,nope\na,b\n", "2: nope: Unknown field."),
     "version": ("title,version\na,1.0\n", "2: version: A valid integer is required."),
     "long version": (
@@ -520,7 +521,7 @@ def test_table_in_another_encoding_is_told(refused: Any, alice: User) -> None:
     text = "title\na\nbé\nc\n".encode("latin-1")
     found = refused(text, "--user", alice.email, name="tasks.csv")
 
-    assert found == ["3: Not UTF-8. The rest was not read."]
+    assert found == ["3: The line is not UTF-8. The rest was not read."]
 
 
 def test_table_of_a_spreadsheet_is_read(take_in: Import, alice: User) -> None:
@@ -537,11 +538,11 @@ def test_table_of_a_spreadsheet_is_read(take_in: Import, alice: User) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["tasks.txt"], "Say which --format: csv or jsonl"),
-        (["-"], "Say which --format"),
+        (["tasks.txt"], "Use --format csv or jsonl"),
+        (["-"], "Use --format"),
         (["nothing.csv"], r"nothing\.csv: No such file or directory"),
         (["x.csv", "--user", "x@y.z"], r"No user has the e-mail address x@y\.z"),
-        (["x.csv", "--batch-size", "0"], "--batch-size is 1 to 2000"),
+        (["x.csv", "--batch-size", "0"], "--batch-size must be from 1 to 2000"),
         (["x.csv", "--format", "ics"], "invalid choice: 'ics'"),
     ],
 )

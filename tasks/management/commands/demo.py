@@ -13,13 +13,13 @@ EMAIL = "demo@example.com"
 
 
 class Command(BaseCommand):
-    help = "Make an administrator with a random password and a few tasks, to try out."
+    help = "Create an administrator with a random password and a few tasks."
 
     def handle(self, *args: Any, **options: Any) -> str:
         password = secrets.token_urlsafe(12)
         users = get_user_model()._default_manager
         if users.filter(email=EMAIL).exists():
-            raise CommandError(f"{EMAIL} is there already.")
+            raise CommandError(f"The account {EMAIL} already exists.")
         user = users.create_superuser(EMAIL, password, name="Demo")
         author = ActorContext(user.pk, user.pk, "demo", timezone.now())
         perform([Create(values) for values in tasks(author)], author)
