@@ -112,7 +112,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "taskapi.http.middleware.ApiEntryMiddleware",
+    "taskapi.http.middleware.api_entry",
 ]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "taskapi.http.tracing.TracingMiddleware")
