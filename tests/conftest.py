@@ -4,6 +4,7 @@ from typing import Any, NoReturn
 
 import pytest
 from django.core.cache import cache
+from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 from xdist.scheduler import LoadScopeScheduling
 
@@ -20,6 +21,17 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         return "live" if nodeid.startswith("tests/live/") else nodeid
+
+
+# No example has a time limit: it would fail on a machine that is busy.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# By default the same few examples each time: a failure comes from a change.
+settings.register_profile("quick", UNTIMED, max_examples=20, derandomize=True)
+settings.register_profile("full", UNTIMED, max_examples=100)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("full" if config.option.full else "quick")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:

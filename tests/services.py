@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,6 +18,9 @@ import redis
 from tests.launcher import CannotStartError, Launcher
 
 HEADER = pytest.StashKey[str]()
+HERE = Path(__file__).resolve().parent
+# What is tried there takes servers, browsers or subprocesses, and so seconds a test.
+FULL_FOLDERS = {HERE / name for name in ("deploy", "live", "tools")}
 
 
 def postgres_version(url: str) -> str:
@@ -124,8 +128,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full",
         action="store_true",
-        help="also run what takes seconds a test: deployments, outages, migrations",
+        help="also run what takes seconds a test: tests/deploy, tests/live, tests/tools, "
+        "migrations; and let Hypothesis try as many examples as CI does",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the slow folders. One that is named on the command line is run."""
+    is_left_out = collection_path in FULL_FOLDERS and not config.option.full
+    return True if is_left_out else None
 
 
 def pytest_collection_modifyitems(

@@ -17,6 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
+pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
