@@ -17,10 +17,12 @@ from tests.factories import api_of, make_task, make_user
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Live tests one after the other: each wants both cores, and they share servers."""
+    """A file at a time, which costs far less than a test at a time; and live tests one
+    after the other: each wants both cores, and they share servers.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "live" if nodeid.startswith("tests/live/") else nodeid
+        return "live" if nodeid.startswith("tests/live/") else nodeid.split("::")[0]
 
 
 # No example has a time limit: it would fail on a machine that is busy.
