@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
 from accounts.reading import Reading, hint_key, hint_seconds, redis_client
+from taskapi.api.cache_keys import prefixed
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -179,4 +180,4 @@ def forget(name: str, identity: str) -> None:
 
 def key_of(name: str, limit: Limit, identity: str) -> str:
     # The numbers are in the key: a new limit starts new windows.
-    return f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"
+    return prefixed(f"limit:{name}:{limit.requests}/{limit.seconds}:{identity}")

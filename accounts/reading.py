@@ -20,6 +20,8 @@ from django.db.models import QuerySet
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from taskapi.api.cache_keys import prefixed
+
 # SQL, and its values: a slot stands for one that is told when it is sent.
 Fragment = tuple[str, list[Any]]
 
@@ -31,7 +33,7 @@ def redis_client() -> Any:
 
 
 def hint_key(user: str) -> str:
-    return f"taskapi:revision:{user}"
+    return prefixed(f"revision:{user}")
 
 
 def hint_seconds() -> int:

@@ -18,6 +18,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from accounts.reading import Asker, redis_client
+from taskapi.api.cache_keys import prefixed
 from taskapi.api.preconditions import tags
 from taskapi.api.query_params import query_of
 
@@ -38,7 +39,7 @@ class Entry:
         asked = f"{asker.key} {self.request.path}?{query_of(request)}"
         # With the user: lists of two users at one URL are never each other's 304.
         self.what = digest(asked.encode())
-        self.key = f"taskapi:list:{SHAPE}:{asker.key}:{self.what}"
+        self.key = prefixed(f"list:{SHAPE}:{asker.key}:{self.what}")
 
     def tag(self, revision: int) -> str:
         return f'W/"{SHAPE}-{revision}-{self.what}"'
