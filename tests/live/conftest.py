@@ -108,7 +108,6 @@ def environment(
         "DATABASE_URL": database,
         "REDIS_URL": cache or os.environ["REDIS_URL"],
         KEY_PREFIX: f"{os.environ[KEY_PREFIX]}-live{next(numbers)}",
-        "LIVE_REDIS_TIMEOUT": "5",
         "WEB_CONCURRENCY": "2",
         "WEB_THREADS": "8",
     } | {f"LIVE_LIMIT_{name.upper()}": text for name, text in limits.items()}
@@ -193,7 +192,8 @@ def fragile_environment(
     proxied = url._replace(netloc=netloc, query="").geturl()
     number = redis_kwargs().get("db", 0)
     cache = f"redis://127.0.0.1:{redis_proxy.port}/{number}"
-    return environment(proxied, cache, **TRUE_LIMITS) | {"LIVE_REDIS_TIMEOUT": ""}
+    about = environment(proxied, cache, **TRUE_LIMITS)
+    return about | {"TASKAPI_TEST_REDIS_SECONDS": ""}  # those of production
 
 
 @pytest.fixture(scope="session")

@@ -171,7 +171,7 @@ def test_clients_that_never_hang_up_keep_nobody_waiting(
         with urlopen(f"http://127.0.0.1:{port}/livez", timeout=30) as response:
             assert response.status == 200
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10
 
 
 def test_worker_told_to_stop_before_it_listens_stops(
