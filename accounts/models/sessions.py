@@ -13,14 +13,14 @@ if TYPE_CHECKING:  # users end their sessions
 MINUTE = timedelta(minutes=1)
 
 
-class EndReason(models.TextChoices):
+class RevocationReason(models.TextChoices):
     """Why a session ended before its time."""
 
     LOGOUT = "logout"
     REPLAY = "replay"
     REVOKED = "revoked"
     PASSWORD = "password_change"
-    STANDING = "standing_change"
+    ACCOUNT_STATUS = "standing_change"
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -91,10 +91,10 @@ class Session(models.Model):
         return uuid5(self.pk, f"refresh {generation}").hex
 
     @property
-    def good_token_id(self) -> str:
+    def current_jti(self) -> str:
         return self.token_id(self.generation)
 
-    def advance(self, *, now: datetime) -> None:
+    def rotate(self, *, now: datetime) -> None:
         """Make the next refresh token the good one; the caller holds the lock."""
         self.generation += 1
         self.last_used_at = now.replace(second=0, microsecond=0)

@@ -367,7 +367,7 @@ def test_database_lost_while_the_token_is_read_is_503(
     def fail(*args: Any, **options: Any) -> None:
         raise OperationalError(LEAK)
 
-    monkeypatch.setattr("accounts.auth.authentication.read_session", fail)
+    monkeypatch.setattr("accounts.auth.authentication.get_principal", fail)
     response = alice_api.get("/api/tasks")
 
     assert_error(response, 503, "SERVICE_UNAVAILABLE", AWAY)
