@@ -84,10 +84,11 @@ def increment(
     """
     limit: RateLimit = settings.RATE_LIMITS[name]
     key = counter_key(name, limit, identity)
-    count, left, *found = increment_counter(key, limit.seconds, prefetch_key)
+    counted = increment_counter(key, limit.seconds, prefetch_key)
+    count, left, is_local, prefetched = counted
     # Rounded first: the difference of two floats makes 901 seconds of 900.
     reset_seconds = max(1, math.ceil(round(left, 3)))
-    status = RateLimitStatus(name, limit, count, reset_seconds, *found)
+    status = RateLimitStatus(name, limit, count, reset_seconds, is_local, prefetched)
     if status.is_over:
         LIMIT_HITS.labels(name).inc()
     return status

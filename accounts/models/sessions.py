@@ -6,6 +6,7 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Expression
 
 if TYPE_CHECKING:  # users end their sessions
     from accounts.models.users import User
@@ -24,7 +25,7 @@ class RevocationReason(models.TextChoices):
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
-    def live(self, now: datetime) -> Self:
+    def live(self, now: datetime | Expression) -> Self:
         return self.filter(ended_at=None, expires_at__gt=now, idle_until__gt=now)
 
 

@@ -196,7 +196,7 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_staff
 
     def has_perms(self, perms: list[str], obj: object = None) -> bool:
-        return self.is_active and self.is_staff
+        return all(self.has_perm(perm, obj) for perm in perms)
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_staff

@@ -22,10 +22,14 @@ class AccountView(BaseAPIView):
     def session_id(self) -> UUID:
         return cast(AccessToken, self.request.auth).session_id
 
+    @property
+    def principal(self) -> User:
+        return cast(User, self.request.user)
+
     @cached_property
     def user(self) -> User:
-        """The signed-in user with every column; User.DoesNotExist."""
-        return User.objects.get(pk=self.request.user.pk)
+        """The principal with every column; User.DoesNotExist."""
+        return User.objects.get(pk=self.principal.pk)
 
     def record(self, event: str, **facts: Any) -> None:
         """An audit event of the signed-in user."""

@@ -133,7 +133,7 @@ class LogoutAllView(AccountView):
         """End every session of the user, this one included."""
         self.validate(s.EmptySerializer)
         sessions.revoke(
-            request.user.pk, now=timezone.now(), reason=RevocationReason.LOGOUT
+            self.principal.pk, now=timezone.now(), reason=RevocationReason.LOGOUT
         )
         self.record("logout_all")
         return Response(status=204)
@@ -143,7 +143,7 @@ class SessionListView(AccountView):
     @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
     def get(self, request: Request) -> Response:
         """List the user's live sessions, the last used first."""
-        live = request.user.sessions.live(timezone.now()).order_by(
+        live = self.principal.sessions.live(timezone.now()).order_by(
             "-last_used_at", "id"
         )
         context = {"view": self}
@@ -157,8 +157,8 @@ class SessionView(AccountView):
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the user."""
         self.validate(s.EmptySerializer)
-        get_object_or_404(request.user.sessions, pk=pk)
-        caller = request.user.pk
+        get_object_or_404(self.principal.sessions, pk=pk)
+        caller = self.principal.pk
         sessions.revoke(
             caller, now=timezone.now(), reason=RevocationReason.REVOKED, only=pk
         )

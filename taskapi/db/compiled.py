@@ -6,10 +6,10 @@ for each value of a request.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from django.db import connection
-from django.db.models import Expression, QuerySet
+from django.db.models import QuerySet
 from django.db.models import Value as LiteralValue
 
 # SQL and its parameters, some of which may be placeholders.
@@ -23,10 +23,10 @@ class Placeholder(LiteralValue):
     def __init__(self, name: str, output_field: Any) -> None:
         super().__init__(name, output_field=output_field)
 
-    def resolve_expression(self, *args: Any, **options: Any) -> Expression:
+    def resolve_expression(self, *args: Any, **options: Any) -> Self:
         return self
 
-    def as_sql(self, *args: Any) -> SQLFragment:
+    def as_sql(self, *args: Any) -> Any:
         return "%s", [self]
 
     def bind(self, values: Mapping[str, Any]) -> Any:

@@ -62,7 +62,7 @@ class RedisClient(redis.Redis):
 
     def execute_guarded(self, *args: Any, **options: Any) -> Any:
         try:
-            reply = super().execute_command(*args, **options)
+            reply = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (ConnectionError, TimeoutError):
             circuit_breaker.open()
             # Each idle connection would fail once more after the server's return.

@@ -70,8 +70,8 @@ class TaskListQuery(NamedTuple):
 
 @lru_cache(maxsize=256)
 def parse_list_query(query: str) -> TaskListQuery:
-    sent = parse_query(query).items()
-    filters = {k: v for k, v in sent if k in TaskFilter.base_filters}
+    sent = parse_query(query).dict()
+    filters = {k: str(v) for k, v in sent.items() if k in TaskFilter.base_filters}
     shape, values = parse_filters(filters)
     return TaskListQuery(compile_list(shape), values, "overdue" not in filters)
 
