@@ -33,7 +33,8 @@ settings.register_profile("full", UNTIMED, max_examples=100)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("full" if config.option.full else "quick")
+    usual = "full" if config.option.full else "quick"
+    settings.load_profile(config.getoption("--hypothesis-profile") or usual)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
