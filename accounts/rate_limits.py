@@ -12,6 +12,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
 from accounts.metrics import LIMIT_HITS
+from taskapi.api.cache_keys import prefixed
 from taskapi.api.rate_limit import RateLimit
 
 # One round trip: count, start the window with the first request, return when it ends
@@ -112,4 +113,4 @@ def reset(name: str, identity: str) -> None:
 
 def counter_key(name: str, limit: RateLimit, identity: str) -> str:
     # The numbers are in the key: a new limit starts new windows.
-    return f"taskapi:limit:{name}:{limit.requests}/{limit.seconds}:{identity}"
+    return prefixed(f"limit:{name}:{limit.requests}/{limit.seconds}:{identity}")

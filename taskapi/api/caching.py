@@ -16,6 +16,7 @@ from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 
+from taskapi.api.cache_keys import prefixed
 from taskapi.api.preconditions import is_not_modified
 
 # A page of long texts is not worth the room: each query caches another page.
@@ -36,7 +37,7 @@ class CachedList:
         query = self.request.META.get("QUERY_STRING", "")
         # With the user: lists of two users at one URL never match each other's tag.
         name = digest(f"{user.pk} {self.request.path}?{query}".encode())
-        self.key = f"taskapi:list:{version}:{user.pk}:{name}"
+        self.key = prefixed(f"list:{version}:{user.pk}:{name}")
         self.etag = f'W/"{version}-{self.revision}-{name}"'
 
     def load(self) -> bytes | None:

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts import passwords, rate_limits
 from accounts.models import Session, User
+from taskapi.api.cache_keys import prefixed
 from taskapi.api.rate_limit import RateLimit
 from tests.accounts.clock import Clock
 from tests.accounts.wire import error, post, refresh, sign_in
@@ -130,7 +131,7 @@ def test_redis_ends_the_window_too(settings: Any) -> None:
     post("login", WRONG)
 
     store = rate_limits.get_redis_connection("default")
-    [key] = store.scan_iter("*:limit:auth:*")
+    [key] = store.scan_iter(prefixed("limit:auth:*"))
     assert 890_000 < store.pttl(key) <= 900_000
 
 

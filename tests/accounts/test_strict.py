@@ -51,6 +51,7 @@ def test_refusal_tells_all_that_is_wrong(
     assert found == (wanted or ["null"])
 
 
+@pytest.mark.full
 def test_query_strings_take_no_more_memory_than_a_few_requests() -> None:
     tracemalloc.start()
     try:

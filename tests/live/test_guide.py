@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
-from tests.live.conftest import TRUE_LIMITS, environment, redis_url
+from tests.live.conftest import TRUE_LIMITS, environment
 from tests.live.server import ROOT, Server
 from tests.live.transcript import Example, examples, run
 
@@ -24,11 +23,9 @@ def server(database: str, sql: Any, folder: Path) -> Iterator[Server]:
     """One with the limits, passwords and mails of `python3 -m taskapi serve`."""
     # The schema's examples name the same people, and the fuzzer takes them from there.
     sql("TRUNCATE accounts_user CASCADE")
-    about = environment(database, redis_url(10), **TRUE_LIMITS, user="600/1m")
+    about = environment(database, **TRUE_LIMITS, user="600/1m")
     about["LIVE_EMAIL_BACKEND"] = "django.core.mail.backends.console.EmailBackend"
     about["PASSWORD_BLOCKLIST"] = "false"
-    with redis.Redis.from_url(redis_url(10)) as client:
-        client.flushdb()
     with closing(Server(folder, about)) as server:
         yield server
         assert server.failures() == []

@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session as AdminSession
 from django.core.management import CommandError, call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import (
@@ -21,6 +21,7 @@ from taskapi.management.commands import housekeeping
 from tasks.models import IdempotencyRecord, Task, TaskChange, TaskQuerySet
 from tasks.operations import ActorContext, Delete, Restore, perform_one
 from tests.factories import PASSWORD, make_session, make_task, make_user
+from tests.locks import start_blocked
 
 pytestmark = pytest.mark.django_db
 
@@ -335,29 +336,14 @@ def test_task_restored_at_the_same_time_survives_with_its_history() -> None:
         pytest.skip("SQLite has one writer at a time")
     task = trash(make_user("carol"), KEPT + DAY)
 
-    def housekeep() -> str:
-        try:
-            return str(call_command("housekeeping"))
-        finally:
-            connections.close_all()
-
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             restore(task)
-            printed = pool.submit(housekeep)
-            while not is_somebody_waiting() and not printed.done():
-                pass
-            # Now it waits for this transaction, having seen the task as trash.
-            assert not printed.done()
-        assert printed.result(10) == NOTHING
+            # It waits for this transaction, having seen the task as trash.
+            printed = start_blocked(pool, lambda: str(call_command("housekeeping")))
+        assert printed.result(30) == NOTHING
     assert Task.objects.live().get() == task
     assert task.changes.count() == 3
-
-
-def is_somebody_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def test_live_session_works_after_housekeeping(run: Run, alice: User) -> None:

@@ -272,10 +272,14 @@ def test_lists_are_counted_as_found_or_not(alice_api: APIClient, moved: Watch) -
 
 @pytest.mark.django_db
 def test_command_that_redis_does_not_answer_is_an_error(
-    alice_api: APIClient, moved: Watch, settings: LazySettings
+    alice_api: APIClient,
+    moved: Watch,
+    settings: LazySettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if not settings.REDIS_URL:
         pytest.skip("needs Redis")
+    monkeypatch.setattr("taskapi.http.redis.OPEN_SECONDS", 60)
     errors = moved("cache_errors_total")
     circuit_breaker.open()
     alice_api.get("/livez")

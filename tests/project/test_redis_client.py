@@ -148,6 +148,7 @@ def mute() -> Iterator[Callable[[], RedisClient]]:
         )
 
 
+@pytest.mark.usefixtures("clock")
 def test_mute_server_is_waited_for_once(mute: Callable[[], RedisClient]) -> None:
     with mute() as first, pytest.raises(TimeoutError):
         first.get("key")
@@ -158,6 +159,7 @@ def test_mute_server_is_waited_for_once(mute: Callable[[], RedisClient]) -> None
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("clock")
 def test_requests_pass_while_the_breaker_is_open(alice_api: Any) -> None:
     circuit_breaker.open()
 
@@ -168,6 +170,7 @@ def test_requests_pass_while_the_breaker_is_open(alice_api: Any) -> None:
     assert len(alice_api.get("/api/tasks").json()["items"]) == 1
 
 
+@pytest.mark.usefixtures("clock")
 def test_cache_is_guarded_by_the_breaker(settings: Any) -> None:
     if not settings.REDIS_URL:
         pytest.skip("needs Redis")

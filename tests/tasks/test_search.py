@@ -69,9 +69,7 @@ queries = st.fixed_dictionaries(
     farthest=st.sampled_from([0, 20]),
 )
 @settings(
-    max_examples=100,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_search_is_the_model_s_wherever_the_matches_lie(
     alice_api: APIClient,

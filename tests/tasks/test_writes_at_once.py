@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
-from time import monotonic, sleep
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -19,6 +18,7 @@ from tasks.access import TaskNotFound
 from tasks.models import IdempotencyRecord, Task, TaskChange
 from tasks.operations import Create, Import, Restore, Update, perform, perform_one
 from tests.factories import make_task
+from tests.locks import start_blocked
 from tests.tasks.wire import author, error_of, trash
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +28,6 @@ on_postgresql = pytest.mark.skipif(
 T = TypeVar("T")
 LIST = "/api/tasks"
 AT_ONCE, ROUNDS, MOST_WRITES = 4, 10, 1000
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 @pytest.fixture
@@ -49,17 +48,6 @@ def closing(work: Callable[[], T]) -> Callable[[], T]:
     return run
 
 
-def waiting(threads: ThreadPoolExecutor, work: Callable[[], T]) -> Future[T]:
-    """Start it, and return when it waits for what this transaction holds."""
-    started = threads.submit(closing(work))
-    deadline = monotonic() + 10
-    with connection.cursor() as cursor:
-        while cursor.execute(WAITING).fetchone() != (1,):
-            assert monotonic() < deadline
-            sleep(0.005)
-    return started
-
-
 def revision_of(user: User) -> int:
     return User.objects.get(pk=user.pk).revision
 
@@ -70,7 +58,7 @@ def test_creations_at_once_count_one_by_one(
     start = Barrier(AT_ONCE)
 
     def create() -> list[Task]:
-        start.wait(10)
+        start.wait(30)
         return [
             perform_one(Create({"title": "A"}), author(alice)) for _ in range(ROUNDS)
         ]
@@ -117,9 +105,9 @@ def test_creation_waits_for_the_write_before_it(
     create = Create({"title": "Second"})
     with transaction.atomic():
         first = make_task(alice, title="First")
-        creating = waiting(threads, lambda: perform_one(create, author(alice)))
+        creating = start_blocked(threads, lambda: perform_one(create, author(alice)))
 
-    assert (first.revision, creating.result(10).revision) == (1, 2)
+    assert (first.revision, creating.result(30).revision) == (1, 2)
     assert revision_of(alice) == 2
 
 
@@ -132,9 +120,9 @@ def test_update_builds_on_the_write_that_it_waited_for(
     described = [Update({"description": "New"}, task.pk) for task in tasks]
     with transaction.atomic():
         perform([Update({"title": "New"}, task.pk) for task in tasks], author(alice))
-        writing = waiting(threads, lambda: perform(described, author(alice)))
+        writing = start_blocked(threads, lambda: perform(described, author(alice)))
 
-    assert {(task.version, task.title) for task in writing.result(10)} == {(3, "New")}
+    assert {(task.version, task.title) for task in writing.result(30)} == {(3, "New")}
     rows = Task.objects.values_list("version", "title", "description")
     assert list(rows) == [(3, "New", "New")] * number
     assert TaskChange.objects.count() == 3 * number
@@ -170,10 +158,10 @@ def test_owner_who_goes_while_a_creation_waits_gets_no_task(
     creations = [Create({"title": "A"})] * number
     with transaction.atomic():
         User.objects.get_for_update(alice.pk).delete()
-        creating = waiting(threads, lambda: perform(creations, author(alice)))
+        creating = start_blocked(threads, lambda: perform(creations, author(alice)))
 
     with pytest.raises(User.DoesNotExist):
-        creating.result(10)
+        creating.result(30)
     assert not Task.objects.exists()
     assert not TaskChange.objects.exists()
 
@@ -187,9 +175,9 @@ def test_caller_who_goes_while_a_creation_waits_is_told(
 
     with transaction.atomic():
         User.objects.get_for_update(alice.pk).delete()
-        creating = waiting(threads, create)
+        creating = start_blocked(threads, create)
 
-    response = creating.result(10)
+    response = creating.result(30)
     assert response.status_code == 401
     assert error_of(response)["message"] == "This account was deleted."
 
@@ -205,10 +193,10 @@ def test_list_read_in_the_middle_of_a_creation_is_the_one_before_it(
     with transaction.atomic():
         # The other waits for this id when it has moved the revision already.
         perform_one(create, author(bob))
-        creating = waiting(threads, lambda: perform_one(create, author(alice)))
-        meanwhile = threads.submit(closing(listed)).result(10)
+        creating = start_blocked(threads, lambda: perform_one(create, author(alice)))
+        meanwhile = threads.submit(closing(listed)).result(30)
         transaction.set_rollback(True)
-    created = creating.result(10)
+    created = creating.result(30)
 
     assert (meanwhile["ETag"], meanwhile.content) == (before["ETag"], before.content)
     after = listed()

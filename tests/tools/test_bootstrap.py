@@ -45,7 +45,13 @@ class Checkout:
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={"PATH": os.defpath, "PIP_CONFIG_FILE": os.devnull} | variables,
+            env={
+                "PATH": os.defpath,
+                "PIP_CONFIG_FILE": os.devnull,
+                # Else pip warns of a home that cannot be written to.
+                "PIP_NO_CACHE_DIR": "1",
+            }
+            | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
