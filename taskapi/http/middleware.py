@@ -155,7 +155,7 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
 
 
 def add_headers(request: Any, response: Any) -> None:
-    if request.path.startswith(PAGE_PATHS):
+    if request.path == "/" or request.path.startswith(PAGE_PATHS):
         response.setdefault("Content-Security-Policy", PAGES)
     # As `setdefault` one by one, at a fifth of the cost.
     store = response.headers._store = DEFAULTS | response.headers._store
