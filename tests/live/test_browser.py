@@ -150,7 +150,7 @@ def test_readme_shows_the_documentation(visit: Visit) -> None:
 
 @pytest.fixture(scope="module")
 def root(database: str) -> str:
-    """An administrator, made as the README says."""
+    """An administrator, made as docs/operations.md says."""
     variables = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATABASE_URL": database,
