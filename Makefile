@@ -1,6 +1,7 @@
 # The commands that a contributor runs. `make` alone lists them.
 
 PYTHON := .venv/bin/python
+MANAGE := DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON) manage.py
 ARGS :=
 
 .PHONY: help setup serve test full check bench format schema migrations fuzz pictures ci
@@ -34,10 +35,10 @@ format: ## Format the code and sort its imports
 	$(PYTHON) -m ruff format
 
 schema: ## Write docs/openapi.yaml again
-	$(PYTHON) manage.py spectacular --file docs/openapi.yaml
+	$(MANAGE) spectacular --file docs/openapi.yaml
 
 migrations: ## Write migrations for changed models
-	$(PYTHON) manage.py makemigrations
+	$(MANAGE) makemigrations
 
 fuzz: ## Send generated requests for ten minutes
 	TASKAPI_FUZZ_SECONDS=$${TASKAPI_FUZZ_SECONDS:-600} \
