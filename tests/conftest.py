@@ -10,7 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 from accounts import rate_limits
 from accounts.models import User
 from taskapi.http import health
-from taskapi.http.redis import breaker
+from taskapi.http.redis import circuit_breaker
 from tasks.models import Task
 from tests.factories import api_of, make_task, make_user
 
@@ -30,7 +30,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def _clean_slate() -> None:
     """Nothing cached, no counted request and no open breaker from another test."""
     health.recent = None
-    breaker.reset()
+    circuit_breaker.close()
     rate_limits.local.windows.clear()
     cache.clear()
 

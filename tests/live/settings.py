@@ -2,13 +2,13 @@
 
 import os
 
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 from tests.settings import *  # noqa: F403
 from tests.settings import CACHES, EMAIL_BACKEND, MIDDLEWARE, RATE_LIMITS
 
 for name in RATE_LIMITS:
     if text := os.environ.get(f"LIVE_LIMIT_{name.upper()}"):
-        RATE_LIMITS[name] = Limit.parse(text)
+        RATE_LIMITS[name] = RateLimit.parse(text)
 
 # A busy machine's Redis is late; where that is no fault, limits are to be exact.
 if seconds := os.environ.get("LIVE_REDIS_TIMEOUT"):

@@ -239,7 +239,7 @@ def test_readme_shows_the_admin(admin: Visit, live: Server) -> None:
 def test_short_search_says_what_it_leaves_out(admin: Visit, owner: Tokens) -> None:
     search(admin, TASKS, "zz")
 
-    assert "only the newest 10,000 are searched" in told(admin)
+    assert "only the newest 10,000 tasks are searched" in told(admin)
     admin.picture("admin-short-search")
 
 
@@ -283,10 +283,10 @@ def test_task_is_added_for_an_owner_found_by_typing(
 
 def test_tasks_are_marked_done(admin: Visit, owner: Tokens) -> None:
     search(admin, TASKS, owner.email)
-    act(admin, "Mark the chosen tasks done")
+    act(admin, "Mark the chosen tasks as done")
     admin.page.wait_for_load_state("networkidle")
 
-    assert "Marked 2 task(s) done." in told(admin)
+    assert "Marked 2 task(s) as done." in told(admin)
     assert found(admin, "status") == ["Done"] * 3
     admin.picture("admin-done")
 

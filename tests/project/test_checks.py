@@ -158,7 +158,7 @@ def test_command_passes_without_reaching_any_server() -> None:
 def test_command_says_that_https_is_off() -> None:
     _, found, output = check(HTTPS="false")
 
-    assert found == {"security.W004", "security.W010"}, output
+    assert found == {"security.W004", "security.W012", "security.W016"}, output
 
 
 def test_command_fails_and_names_everything_that_is_wrong() -> None:

@@ -160,13 +160,9 @@ def imports(app: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("package", "allowed"),
     [
-        pytest.param("taskapi", ("taskapi",), marks=pytest.mark.xfail(strict=True)),
+        ("taskapi", ("taskapi",)),
         ("accounts", ("accounts", "taskapi.api", "taskapi.db")),
-        pytest.param(
-            "tasks",
-            ("tasks", "taskapi.api", "taskapi.db"),
-            marks=pytest.mark.xfail(strict=True),
-        ),
+        ("tasks", ("tasks", "taskapi.api", "taskapi.db")),
     ],
 )
 def test_package_imports_only_what_it_may(

@@ -12,7 +12,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from taskapi.http import health
-from taskapi.http.redis import breaker
+from taskapi.http.redis import circuit_breaker
 from tests.project.wire import assert_error
 
 ANSWERS = ["/health", "/readyz"]
@@ -108,7 +108,7 @@ def test_open_breaker_is_an_absent_cache(
 ) -> None:
     if not settings.REDIS_URL:
         pytest.skip("needs Redis")
-    breaker.trip()
+    circuit_breaker.open()
     response = api.get("/readyz")
 
     assert response.status_code == 200

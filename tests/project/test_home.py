@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from rest_framework.test import APIClient
 
-from taskapi.http.middleware import PAGES
+from taskapi.http.middleware import HTML_CSP
 from tests.project.wire import JSON, assert_error
 
 CHROME = "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"
@@ -74,7 +74,7 @@ def test_page_needs_no_script_and_nothing_from_elsewhere(api: APIClient) -> None
     response = get(api, CHROME)
     page = response.content.decode()
 
-    assert response["Content-Security-Policy"] == PAGES
+    assert response["Content-Security-Policy"] == HTML_CSP
     assert "<script" not in page
     assert not re.findall(r"(?:https?:)?//[a-z]", page)
 
