@@ -64,7 +64,7 @@ class RequestMiddleware:
 def add_headers(request: Any, response: Any, request_id: str) -> None:
     headers = response.headers
     headers["X-Request-Id"] = request_id
-    is_html = request.path.startswith(HTML_PATHS)
+    is_html = request.path == "/" or request.path.startswith(HTML_PATHS)
     headers.setdefault("Content-Security-Policy", HTML_CSP if is_html else API_CSP)
     headers.setdefault("Cache-Control", "no-store")
     if statuses := getattr(request, "rate_limits", None):

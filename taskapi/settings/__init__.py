@@ -1,4 +1,4 @@
-"""All settings, read from the environment; the README's table explains each.
+"""All settings, read from the environment; docs/settings.md explains each.
 
 Every variable is checked before any is used, so a bad deployment stops at the start
 with a list of all errors. `NAME_FILE` reads a variable from a file.
