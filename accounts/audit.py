@@ -1,4 +1,4 @@
-"""One structured log event per security fact: who, which session, from where.
+"""Logs security events with the user, the session and the client address.
 
 The formatter adds the request id. Never pass a password, a token or a body.
 """
@@ -23,5 +23,5 @@ def record(
     **facts: Any,
 ) -> None:
     address = client_address(request) if request else None
-    who = {"userId": user_id, "sessionId": session_id, "address": address}
-    logger.info(event, extra={"event": event} | who | facts)
+    subject = {"userId": user_id, "sessionId": session_id, "address": address}
+    logger.info(event, extra={"event": event} | subject | facts)

@@ -1,4 +1,4 @@
-"""Passwords: the policy, and the ways to prove or replace one."""
+"""Passwords: the policy, the verification and the reset by mail."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -12,52 +12,53 @@ from django.core.mail import send_mail
 from django.db import connection
 
 from accounts import rate_limits
-from accounts.auth.sessions import Refused, replace_password
+from accounts.auth.sessions import InvalidCredentials, replace_password
 from accounts.models import User, normalise
-from accounts.throttles import account_key
+from accounts.throttles import hashed_account
 
 MAX_BYTES = 1024
 
 logger = logging.getLogger(__name__)
 mailer = ThreadPoolExecutor(1, thread_name_prefix="mailer")
-pending = BoundedSemaphore(100)
+mail_slots = BoundedSemaphore(100)
 
 MAIL = """Somebody asked to reset the password of your account.
 
-{how}
+{instruction}
 
 It works once, within the next hour. If it was not you, ignore this message.
 """
 
 
 def verify(email: str, password: str) -> User | None:
-    """The active user with this e-mail and password, or None, in the same time for
-    unknown e-mail, wrong password and inactive user.
+    """Return the active user with this e-mail and password, or None. It takes the same
+    time for an unknown e-mail, a wrong password and an inactive user.
     """
     try:
         user = User.objects.get_by_natural_key(email)
     except User.DoesNotExist:
-        # Hashing for nobody takes as long as checking for somebody.
+        # Hashing takes as long as checking the password of a user.
         User().set_password(password)
         return None
     return user if user.check_password(password) and user.is_active else None
 
 
 def check_policy(password: str, user: User) -> None:
-    """Raise Django's ValidationError naming every rule that the password breaks."""
+    """Raise Django's ValidationError with every rule that the password breaks."""
     password_validation.validate_password(normalise(password), user)
 
 
-def reset_token(user: User) -> str:
+def make_reset_token(user: User) -> str:
     return f"{user.pk.hex}.{default_token_generator.make_token(user)}"
 
 
-def forgot(email: str) -> None:
-    """Mail a reset token to the account's owner, if there is an active account.
+def request_reset(email: str) -> None:
+    """Mail a reset token to the user of this address, if the account is active.
 
-    In the background: how long the answer takes must not tell which addresses exist.
+    The mail is sent in the background, so that the time of the response does not reveal
+    which addresses exist.
     """
-    if not pending.acquire(blocking=False):
+    if not mail_slots.acquire(blocking=False):
         logger.error("A password reset was not mailed: too many are waiting.")
         return
     mailer.submit(mail_reset_token, email)
@@ -73,34 +74,35 @@ def mail_reset_token(email: str) -> None:
     except Exception:
         logger.exception("A password reset could not be mailed.")
     finally:
-        pending.release()
+        mail_slots.release()
         connection.close()
 
 
 def send_reset_token(user: User) -> None:
-    """The token, or a link when PASSWORD_RESET_URL is set."""
-    token = reset_token(user)
+    """Mail the token, or a link if PASSWORD_RESET_URL is set."""
+    token = make_reset_token(user)
     url = settings.PASSWORD_RESET_URL
-    how = f"To choose a new one, open {url}{token}" if url else f"The token is: {token}"
-    send_mail("Reset your password", MAIL.format(how=how), None, [user.email])
+    link = f"To choose a new one, open {url}{token}"
+    text = MAIL.format(instruction=link if url else f"The token is: {token}")
+    send_mail("Reset your password", text, None, [user.email])
 
 
-def user_of_reset_token(token: str) -> User:
-    """The active user a reset token was mailed to; Refused if it is spent or false."""
+def get_user_by_reset_token(token: str) -> User:
+    """Return the active user of a reset token; Refused if it is spent or invalid."""
     pk, _, secret = token.partition(".")
     try:
         user = User.objects.get(pk=UUID(hex=pk), is_active=True)
     except (ValueError, User.DoesNotExist) as error:
-        raise Refused from error
+        raise InvalidCredentials from error
     if not default_token_generator.check_token(user, secret):
-        raise Refused
+        raise InvalidCredentials
     return user
 
 
 def reset(user: User, new_password: str) -> None:
-    """Replace a forgotten password and end every session; Refused when the token of a
-    concurrent reset came first.
+    """Replace a forgotten password and end every session; Refused if a concurrent reset
+    came first.
     """
     replace_password(user, new_password, keep=None)
-    # Whoever reads the account's mail is its owner: strangers' failures stop counting.
-    rate_limits.forget("login", account_key(user.email))
+    # Access to the mail proves ownership, so failed logins no longer count.
+    rate_limits.reset("login", hashed_account(user.email))

@@ -1,4 +1,4 @@
-"""Everything held about one person: shown as a whole, erased as a whole.
+"""Exports and erases all data of a user.
 
 Each app adds a module like this one to settings.PERSONAL_DATA, with `export` and
 `erase_owned`.
@@ -17,12 +17,12 @@ from django.db.models import F
 
 from accounts.models import User
 
-USER = {
+USER_FIELDS = {
     "isActive": F("is_active"),
     "createdAt": F("created_at"),
     "updatedAt": F("updated_at"),
 }
-SESSION = {
+SESSION_FIELDS = {
     "userAgent": F("user_agent"),
     "ip": F("address"),
     "createdAt": F("created_at"),
@@ -36,20 +36,23 @@ SESSION = {
 
 
 def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
-    """Name and rows of each kind of data that this app holds about the user."""
+    """Yield the name and the rows of each kind of data that this app stores."""
     users = User.objects.filter(pk=user.pk)
-    yield "user", users.values("id", "name", "email", "role", "revision", **USER)
-    yield "sessions", user.sessions.order_by("created_at").values("id", **SESSION)
+    yield "user", users.values("id", "name", "email", "role", "revision", **USER_FIELDS)
+    yield (
+        "sessions",
+        user.sessions.order_by("created_at").values("id", **SESSION_FIELDS),
+    )
 
 
 def erase_owned(user: User) -> None:
-    # Also what the admin's own log says of the account, e-mail address and all.
+    # The log of the admin contains the e-mail address, too.
     LogEntry.objects.filter(object_id=str(user.pk)).delete()
     User.objects.filter(pk=user.pk).delete()
 
 
 def stream(user: User) -> Iterator[str]:
-    """One JSON object, a member per kind of data, in pieces."""
+    """Yield one JSON object in pieces; it has a member for each kind of data."""
     encode = DjangoJSONEncoder(ensure_ascii=False).encode
     opening = "{"
     for module in modules():
@@ -64,9 +67,9 @@ def stream(user: User) -> Iterator[str]:
 
 
 def erase(user: User) -> None:
-    """Delete the account and all that it owns in one transaction."""
+    """Delete the account and everything it owns in one transaction."""
     with transaction.atomic():
-        User.objects.lock(user.pk)
+        User.objects.get_for_update(user.pk)
         for module in reversed(modules()):
             module.erase_owned(user)
 

@@ -5,12 +5,19 @@ from rest_framework import serializers
 
 from accounts import passwords
 from accounts.models import Session, User, ascii_only
-from taskapi.api.fields import StrictCharField
+from taskapi.api.fields import SPACE, StrictCharField
 from taskapi.api.serializers import StrictSerializer
 
 
 class EmailField(StrictCharField, serializers.EmailField):
-    """An e-mail address as the model has it."""
+    """An e-mail address as the model accepts it."""
+
+    # The common form; quoted local parts and address literals are accepted, too.
+    schema_pattern = (
+        r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
+        r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
+        r"([A-Za-z][A-Za-z-]{0,61}[A-Za-z]|[Xx][Nn]--[A-Za-z0-9]{1,59})$"
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -35,6 +42,9 @@ class PasswordField(StrictCharField):
 
 
 class NewPasswordField(PasswordField):
+    # Neither blank nor all digits: spaces and digits alone need one beside the other.
+    schema_pattern = rf"^[^\x00]*([^\x00\d{SPACE}]|\d[{SPACE}]|[{SPACE}]\d)[^\x00]*$"
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"min_length": 8} | kwargs)
 
@@ -92,7 +102,7 @@ class RefreshTokenSerializer(StrictSerializer):
     refreshToken = StrictCharField(max_length=4096)
 
 
-class TokensSerializer(serializers.Serializer[Any]):
+class TokenPairSerializer(serializers.Serializer[Any]):
     user = UserSerializer()
     accessToken = serializers.CharField()
     refreshToken = serializers.CharField()
@@ -101,7 +111,7 @@ class TokensSerializer(serializers.Serializer[Any]):
 class ProfileSerializer(StrictSerializer):
     name = StrictCharField(max_length=100, required=False)
 
-    echoes = frozenset({"id", "role", "createdAt", "updatedAt"})
+    read_only_echoes = frozenset({"id", "role", "createdAt", "updatedAt"})
 
 
 class PasswordChangeSerializer(NewPasswordSerializer):
@@ -109,27 +119,27 @@ class PasswordChangeSerializer(NewPasswordSerializer):
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        return cast(User, self.context["view"].caller)
+        return cast(User, self.context["view"].user)
 
 
-class ForgotSerializer(StrictSerializer):
+class PasswordResetRequestSerializer(StrictSerializer):
     email = EmailField(max_length=255)
 
 
-class ResetSerializer(NewPasswordSerializer):
+class PasswordResetConfirmSerializer(NewPasswordSerializer):
     token = StrictCharField(max_length=255)
     newPassword = NewPasswordField()
 
     def owner(self, attrs: dict[str, Any]) -> User:
-        user = attrs["user"] = passwords.user_of_reset_token(attrs["token"])
+        user = attrs["user"] = passwords.get_user_by_reset_token(attrs["token"])
         return user
 
 
-class NothingSerializer(StrictSerializer):
+class EmptySerializer(StrictSerializer):
     """For calls that take no body: what one says would be ignored."""
 
 
-class EraseSerializer(StrictSerializer):
+class DeleteAccountSerializer(StrictSerializer):
     password = PasswordField()
 
 

@@ -12,7 +12,7 @@ urlpatterns = [
     path("sessions/<uuid:pk>", views.SessionView.as_view()),
     path("me", views.MeView.as_view()),
     path("me/export", views.ExportView.as_view()),
-    path("me/erase", views.EraseView.as_view()),
+    path("me/erase", views.DeleteAccountView.as_view()),
     path("password", views.PasswordChangeView.as_view()),
     path("password/forgot", views.PasswordForgotView.as_view()),
     path("password/reset", views.PasswordResetView.as_view()),

@@ -112,7 +112,9 @@ def last_page(sort: str) -> Callable[[People], str]:
         from tasks.models import Task
 
         owner = User.objects.get(email=user.emails[0])
-        rows: Any = ordered(Task.objects.owned_by(owner.pk).live(), sort).reverse()
+        rows: Any = ordered(
+            Task.objects.filter(user_id=owner.pk).live(), sort
+        ).reverse()
         [row] = rows[20:21]
         pages = KeysetPagination()
         meta = {"QUERY_STRING": f"sort={sort}"}

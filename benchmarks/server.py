@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
@@ -91,7 +92,7 @@ class Ours(Process):
 
     def __init__(self, port: int, processes: int, **environment: str) -> None:
         here = own_environment(processes) | environment
-        command = f"exec {sys.executable} {GUNICORN}"
+        command = f"exec {shlex.quote(sys.executable)} {GUNICORN}"
         super().__init__("taskapi", command, port, **here)
         self.statements = Statements(os.environ["DATABASE_URL"])
 

@@ -2,8 +2,8 @@ from django.contrib.sessions.backends import db
 
 
 class SessionStore(db.SessionStore):
-    """Django's, in the database; takes no key that cannot be looked up there."""
+    """Django's database sessions; ignores a key that cannot be looked up."""
 
     def __init__(self, session_key: str | None = None) -> None:
-        # In quotes a cookie may hold NUL, which PostgreSQL refuses with an error.
+        # A quoted cookie may contain NUL, which PostgreSQL rejects.
         super().__init__(None if "\0" in (session_key or "") else session_key)

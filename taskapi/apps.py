@@ -10,7 +10,7 @@ class TaskApiConfig(AppConfig):
 
 
 class BoundedAdminConfig(admin.AdminConfig):
-    """Named in full in the settings: it stands for django.contrib.admin."""
+    """Replaces django.contrib.admin in INSTALLED_APPS."""
 
     default = False
     default_site = "taskapi.admin.Site"

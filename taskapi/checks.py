@@ -1,6 +1,6 @@
-"""Asked by `manage.py check --deploy`: settings that suit a trial and no deployment.
+"""Warns about settings that suit a trial but no deployment (`check --deploy`).
 
-What suits neither is refused by settings, and never gets here.
+Invalid settings stop the process before these checks run.
 """
 
 import os
@@ -10,7 +10,6 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.core.checks.security.base import W004
 
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
 MAIL_BACKENDS = {
@@ -21,13 +20,13 @@ MAIL_BACKENDS = {
 }
 
 
-def warn_if(wrong: bool, number: int, message: str, hint: str) -> list[CheckMessage]:
-    # W002 was about a pool that is gone: no other finding may be taken for it.
-    return [Warning(message, hint=hint, id=f"taskapi.W{number:03}")] if wrong else []
+def warn_if(is_bad: bool, number: int, message: str, hint: str) -> list[CheckMessage]:
+    # W002 was a check that was removed; its number is not reused.
+    return [Warning(message, hint=hint, id=f"taskapi.W{number:03}")] if is_bad else []
 
 
-def whole(name: str, default: int) -> int:
-    """As gunicorn.conf.py reads it, which refuses what is no number."""
+def env_int(name: str, default: int) -> int:
+    """A variable that gunicorn.conf.py validates."""
     value = os.environ.get(name, "")
     return int(value) if value.isdecimal() else default
 
@@ -43,26 +42,21 @@ def is_loopback(host: str) -> bool:
 def blacklist_is_installed(**options: Any) -> list[CheckMessage]:
     if apps.is_installed(BLACKLIST):
         return []
-    message = "No record is kept of refresh tokens that are spent or revoked."
+    message = "Spent and revoked refresh tokens are not recorded."
     return [
         Error(message, hint=f"Add {BLACKLIST!r} to INSTALLED_APPS.", id="taskapi.E001")
     ]
 
 
 @register(Tags.security, deploy=True)
-def browsers_are_told_to_use_https(**options: Any) -> list[CheckMessage]:
-    # Django would say so itself, if its middleware, not a subclass, were in use.
-    return [] if settings.SECURE_HSTS_SECONDS else [W004]
-
-
-@register(Tags.security, deploy=True)
-def proxies_are_counted(**options: Any) -> list[CheckMessage]:
-    # Gunicorn is given no certificate: with HTTPS on, somebody else holds it.
-    behind = settings.HTTPS and not is_loopback(os.environ.get("HOST") or "127.0.0.1")
+def num_proxies_is_set(**options: Any) -> list[CheckMessage]:
+    # Gunicorn has no certificate: with HTTPS on, a proxy terminates TLS.
+    host = os.environ.get("HOST") or "127.0.0.1"
+    has_proxy = settings.HTTPS and not is_loopback(host)
     return warn_if(
-        behind and not settings.NUM_PROXIES,
+        has_proxy and not settings.NUM_PROXIES,
         1,
-        "HTTPS is on, so a proxy is in front, but NUM_PROXIES is 0: all clients would"
+        "HTTPS is on, so there is a proxy, but NUM_PROXIES is 0: all clients would"
         " share the rate limits of the proxy's address.",
         "Set NUM_PROXIES to the number of your proxies that a request passes.",
     )
@@ -70,7 +64,7 @@ def proxies_are_counted(**options: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def workers_share_memory(**options: Any) -> list[CheckMessage]:
-    workers = whole("WEB_CONCURRENCY", 1)
+    workers = env_int("WEB_CONCURRENCY", 1)
     return warn_if(
         workers > 1 and not settings.REDIS_URL,
         3,
@@ -80,7 +74,7 @@ def workers_share_memory(**options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def previous_keys_are_others(**options: Any) -> list[CheckMessage]:
+def previous_keys_differ(**options: Any) -> list[CheckMessage]:
     kinds = ["JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET"]
     current = {settings.SECRET_KEY, *(getattr(settings, kind) for kind in kinds)}
     same = [f"{kind}_PREVIOUS" for kind in kinds]
@@ -88,13 +82,13 @@ def previous_keys_are_others(**options: Any) -> list[CheckMessage]:
     return warn_if(
         bool(same),
         4,
-        f"{' and '.join(same)}: a key that is in use, so nothing was rotated.",
+        f"{' and '.join(same)} equals a current key, so no key was rotated.",
         "Give each current variable a new key, or leave the previous one empty.",
     )
 
 
 @register(Tags.security, deploy=True)
-def database_is_a_server(**options: Any) -> list[CheckMessage]:
+def database_is_not_sqlite(**options: Any) -> list[CheckMessage]:
     return warn_if(
         "sqlite" in settings.DATABASE["ENGINE"],
         5,
@@ -115,10 +109,10 @@ def mail_is_sent(**options: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security, deploy=True)
-def common_passwords_are_refused(**options: Any) -> list[CheckMessage]:
+def common_passwords_are_rejected(**options: Any) -> list[CheckMessage]:
     return warn_if(
         not settings.PASSWORD_BLOCKLIST,
         7,
-        "PASSWORD_BLOCKLIST is off: anybody may choose a password from every list.",
-        "Remove PASSWORD_BLOCKLIST=false, which a first `serve` writes to .env.",
+        "PASSWORD_BLOCKLIST is off, so users may choose common passwords.",
+        "Remove PASSWORD_BLOCKLIST=false, which the first `serve` writes to .env.",
     )

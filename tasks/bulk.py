@@ -1,4 +1,4 @@
-"""Writes rows by the million, past the ORM: to fill a database, not to serve."""
+"""Inserts millions of rows without the ORM, to fill a database."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import connection, models
 
-# A foreign key before what it refers to.
+# Foreign keys precede the constraints that they refer to.
 CONSTRAINTS = """
 SELECT conrelid::regclass, quote_ident(conname), pg_get_constraintdef(oid)
 FROM pg_constraint
@@ -26,7 +26,7 @@ WHERE indrelid = ANY(%(tables)s::regclass[])
 
 
 def insert(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one model as they are; with COPY on PostgreSQL."""
+    """Insert unsaved rows of one model; with COPY on PostgreSQL."""
     model = type(rows[0])
     if connection.vendor != "postgresql":
         model._default_manager.bulk_create(rows)
@@ -41,26 +41,26 @@ def insert(rows: Sequence[models.Model]) -> None:
     statement = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row([as_column(value) for value in values(row)])
+            copy.write_row([to_column_value(value) for value in values(row)])
 
 
-def as_column(value: Any) -> Any:
+def to_column_value(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 @contextmanager
-def unindexed(*tables: type[models.Model]) -> Iterator[None]:
-    """Drop the tables' indexes, keys and whatever refers to them, and build them again
-    at the end: several times as fast as keeping them up for each row.
+def without_indexes(*tables: type[models.Model]) -> Iterator[None]:
+    """Drop the indexes and keys of the tables and the foreign keys to them, and rebuild
+    them at the end: several times as fast as updating them for each row.
 
-    Locks the tables. Call in a transaction: if it fails, nothing was dropped.
+    Locks the tables. Call in a transaction, so that a failure restores everything.
     """
     if connection.vendor != "postgresql":
         yield
         return
     names = {"tables": [table._meta.db_table for table in tables]}
     with connection.cursor() as cursor:
-        # This has no client waiting, and building them may take many minutes.
+        # No client waits for this, and rebuilding may take many minutes.
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
         constraints = cursor.execute(CONSTRAINTS, names).fetchall()
@@ -78,8 +78,8 @@ def unindexed(*tables: type[models.Model]) -> Iterator[None]:
             cursor.execute(statement)
 
 
-def tidy(*tables: type[models.Model]) -> None:
-    """Tell the planner of the new rows. Call outside a transaction."""
+def analyze(*tables: type[models.Model]) -> None:
+    """Update the statistics of the planner. Call outside a transaction."""
     names = ", ".join(f'"{table._meta.db_table}"' for table in tables)
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":

@@ -1,15 +1,21 @@
-"""The only reader of the list's query parameters, and their only declaration."""
+"""The only reader of the list's query parameters, and their only declaration.
+
+A filter on another column is one more line in `TaskFilter`.
+"""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import django_filters as filters
 from django import forms
-from django.db.models import F, Q, QuerySet
+from django.db.models import CharField, DateTimeField, F, Q, QuerySet
 from django.utils import timezone
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema_field
+from rest_framework.exceptions import ValidationError
 
 from taskapi.api import datetimes
+from taskapi.db.compiled import Placeholder
 from tasks.models import Priority, Status, Task, TaskQuerySet
 
 SORTS = {
@@ -20,9 +26,10 @@ SORTS = {
     "title": "title",
 }
 SORT_NAMES = [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
+DEFAULT_SORT = "-createdAt"
 
 
-class InstantFormField(forms.CharField):
+class DateTimeFormField(forms.CharField):
     def clean(self, value: Any) -> Any:
         try:
             return datetimes.parse(value) if value else None
@@ -30,8 +37,8 @@ class InstantFormField(forms.CharField):
             raise forms.ValidationError(str(error), "invalid") from error
 
 
-class NamesFormField(forms.CharField):
-    """Comma-separated names out of a fixed set, to the values they stand for."""
+class CSVChoiceFormField(forms.CharField):
+    """Comma-separated names out of a fixed set, converted to the values they name."""
 
     def __init__(self, *, names: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,24 +47,38 @@ class NamesFormField(forms.CharField):
     def clean(self, value: Any) -> list[Any]:
         given = value.split(",") if value else []
         if unknown := [name for name in given if name not in self.names]:
-            # As parameters: whoever shows the message formats it once more.
-            about = {"name": unknown[0], "names": ", ".join(self.names)}
+            # As parameters, because the message is formatted once more.
+            params = {"name": unknown[0], "names": ", ".join(self.names)}
             hint = "%(name)r is not one of: %(names)s."
-            raise forms.ValidationError(hint, "invalid_choice", about)
+            raise forms.ValidationError(hint, "invalid_choice", params)
         return [self.names[name] for name in given]
 
 
-class InstantFilter(filters.Filter):
-    field_class = InstantFormField
+class BoundFilter(filters.Filter):
+    """A filter whose value is bound when the compiled query is executed.
+
+    The values of other filters are part of the query's shape: they are few.
+    """
+
+    output_field: Any = CharField()
 
 
-class NamesFilter(filters.Filter):
-    field_class = NamesFormField
+class DateTimeFilter(BoundFilter):
+    field_class = DateTimeFormField
+    output_field = DateTimeField()
 
 
-class SpanFilter(NamesFilter):
-    """Of values that lists are sorted by, too: where the first of these is, a walk
-    down such a list can start, and need not pass all that come before it.
+class TextFilter(BoundFilter):
+    field_class = forms.CharField
+
+
+class CSVChoiceFilter(filters.Filter):
+    field_class = CSVChoiceFormField
+
+
+class OrderedChoiceFilter(CSVChoiceFilter):
+    """For values that lists are sorted by, too: an index scan down such a list starts
+    at the first of them and does not pass all that come before it.
     """
 
     def filter(self, qs: QuerySet[Task], value: list[Any]) -> QuerySet[Task]:
@@ -68,22 +89,22 @@ class SpanFilter(NamesFilter):
         return found.filter(**{f"{name}__gte": min(value), f"{name}__lte": max(value)})
 
 
-class OneOfFilter(filters.Filter):
+class ChoiceFilter(filters.Filter):
     field_class = forms.ChoiceField
 
 
-def described(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filter:
-    """The filter, with what the OpenAPI description says of it."""
+def with_schema(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filter:
+    """The filter with its OpenAPI schema."""
     return cast(filters.Filter, extend_schema_field(schema)(cast(Any, chosen)))
 
 
-def instant(lookup: str, description: str) -> filters.Filter:
-    chosen = InstantFilter(field_name="due_at", lookup_expr=lookup)
-    return described(datetimes.SCHEMA | {"description": description}, chosen)
+def datetime_filter(field: str, lookup: str, description: str) -> filters.Filter:
+    chosen = DateTimeFilter(field_name=field, lookup_expr=lookup)
+    return with_schema(datetimes.SCHEMA | {"description": description}, chosen)
 
 
-def names(
-    field: str, values: dict[str, Any], kind: type[NamesFilter] = NamesFilter
+def csv_filter(
+    field: str, values: dict[str, Any], kind: type[CSVChoiceFilter] = CSVChoiceFilter
 ) -> filters.Filter:
     one = "|".join(values)
     schema = {
@@ -92,55 +113,62 @@ def names(
         "description": "Any of these, separated by commas.",
     }
     chosen = kind(field_name=field, lookup_expr="in", names=values)
-    return described(schema, chosen)
+    return with_schema(schema, chosen)
 
 
-def one_of(values: list[str], method: str, description: str) -> filters.Filter:
+def choice_filter(values: list[str], method: str, description: str) -> filters.Filter:
     choices = [(value, value) for value in values]
     hint = {"invalid_choice": f"Not one of: {', '.join(values)}."}
-    chosen = OneOfFilter(choices=choices, method=method, error_messages=hint)
+    chosen = ChoiceFilter(choices=choices, method=method, error_messages=hint)
     schema = {"type": "string", "enum": values, "description": description}
-    return described(schema, chosen)
+    return with_schema(schema, chosen)
 
 
 class TaskFilter(filters.FilterSet):
-    """What a list can be narrowed to, searched for and sorted by."""
+    """How a list can be filtered, searched and sorted."""
 
-    status = names("status", {s.value: s.value for s in Status})
-    priority = names("priority", {p.name: p.value for p in Priority}, SpanFilter)
-    dueBefore = instant("lt", "Due before this moment.")
-    dueAfter = instant("gt", "Due after this moment.")
-    dueDate = one_of(["none"], "without_due_date", "Without a due date.")
-    overdue = one_of(
-        ["true", "false"], "only_overdue", "Due before now and not done, or not so."
+    status = csv_filter("status", {s.value: s.value for s in Status})
+    priority = csv_filter(
+        "priority", {p.name: p.value for p in Priority}, OrderedChoiceFilter
     )
-    q = described(
+    dueBefore = datetime_filter("due_at", "lt", "Due before this moment.")
+    dueAfter = datetime_filter("due_at", "gt", "Due after this moment.")
+    dueDate = choice_filter(
+        ["none"], "without_due_date", "Only tasks without a due date."
+    )
+    overdue = choice_filter(
+        ["true", "false"],
+        "only_overdue",
+        "`true`: tasks that are due before now and not done; `false`: all others.",
+    )
+    q = with_schema(
         {
             "type": "string",
             "minLength": 1,
             "maxLength": 255,
             "pattern": r"^[^\x00]*$",
-            "description": "In the title or the description, in any case of letters.",
+            "description": "Text in the title or the description, in any letter case.",
         },
-        filters.CharFilter(method="search", max_length=255, strip=False),
+        TextFilter(method="search", max_length=255, strip=False),
     )
-    sort = one_of(
+    sort = choice_filter(
         SORT_NAMES,
-        "unsorted",
-        "By this, `-` for descending, then by id; no due date comes last.",
+        "noop",
+        "The sort key, with `-` for descending order. Equal tasks are sorted by id; "
+        "tasks without a due date come last.",
     )
 
     class Meta:
         model = Task
         fields: list[str] = []
 
-    def __init__(self, *args: Any, now: datetime | None = None, **options: Any) -> None:
+    def __init__(self, *args: Any, now: Any = None, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.now = now or timezone.now()
+        self.now: datetime = now or timezone.now()
 
     def filter_queryset(self, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        sort = self.form.cleaned_data["sort"] or "-createdAt"
-        return ordered(super().filter_queryset(queryset), sort)
+        filtered = super().filter_queryset(queryset)
+        return ordered(filtered, self.form.cleaned_data["sort"] or DEFAULT_SORT)
 
     def without_due_date(
         self, tasks: TaskQuerySet, name: str, value: str
@@ -154,8 +182,63 @@ class TaskFilter(filters.FilterSet):
     def search(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return tasks.filter(Q(title__icontains=value) | Q(description__icontains=value))
 
-    def unsorted(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
+    def noop(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return tasks
+
+
+class Shape(NamedTuple):
+    """Filters without their bound values, and a sort: what a query is compiled for."""
+
+    filters: tuple[tuple[str, Any], ...]
+    sort: str
+
+    @property
+    def key(self) -> str:
+        return SORTS[self.sort.removeprefix("-")]
+
+    @property
+    def descending(self) -> bool:
+        return self.sort.startswith("-")
+
+    def without(self, name: str) -> "Shape":
+        return Shape(tuple(each for each in self.filters if each[0] != name), self.sort)
+
+    def only(self, name: str) -> "Shape":
+        return Shape(tuple(each for each in self.filters if each[0] == name), self.sort)
+
+    def apply(self, tasks: Any, now: Any) -> Any:
+        """The filtered and ordered tasks, with placeholders for the bound values."""
+        declared = TaskFilter(queryset=tasks, now=now).filters
+        for name, value in self.filters:
+            chosen = declared[name]
+            if isinstance(chosen, BoundFilter):
+                value = Placeholder(name, chosen.output_field)
+            tasks = chosen.filter(tasks, list(value) if type(value) is tuple else value)
+        return ordered(tasks, self.sort)
+
+
+def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any]]:
+    """The shape of these parameters and the values to bind; ValidationError."""
+    parsed = TaskFilter(sent)
+    if not parsed.is_valid():
+        raise cast(ValidationError, translate_validation(parsed.errors))
+    cleaned = parsed.form.cleaned_data
+    sort = cleaned.pop("sort") or DEFAULT_SORT
+    given = {name: value for name, value in sorted(cleaned.items()) if name in sent}
+    bound = {
+        name: value
+        for name, value in given.items()
+        if isinstance(TaskFilter.base_filters[name], BoundFilter)
+    }
+    shape = [
+        (name, None if name in bound else as_shape(value))
+        for name, value in given.items()
+    ]
+    return Shape(tuple(shape), sort), bound
+
+
+def as_shape(value: Any) -> Any:
+    return tuple(sorted(set(value))) if isinstance(value, list) else value
 
 
 def ordered(tasks: QuerySet[Task], sort: str) -> QuerySet[Task]:

@@ -1,38 +1,46 @@
 """The one way in which tasks are written, one at a time or a hundred at once.
 
-An operation list is decided in memory, in order, while the owner's row is held; then
-it is written together with the history and the owner's new revision, or not at all.
+A list of operations is planned in memory, in order, while the owner's row is locked;
+then it is written together with the history and the owner's new revision, or not at
+all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import UUIDField
+from rest_framework.exceptions import APIException
 
-from accounts.reading import Fragment
-from taskapi.api.preconditions import ANYTHING, Precondition
+from taskapi.api import preconditions
+from taskapi.api.preconditions import NO_PRECONDITION, Precondition
+from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment
 from taskapi.db.instances import new
 from taskapi.db.writes import (
-    OWNERS_REVISION,
-    can_join,
-    existing,
-    insertion,
-    send,
-    send_advancing,
-    update,
-    update_each,
+    execute,
+    insert_sql,
+    supports_writable_ctes,
+    update_rows,
+    update_sql,
 )
-from tasks import metrics
-from tasks.models import Change, Task
+from tasks import access, metrics
+from tasks.fields import HISTORY_FIELDS, get_values, task_to_dict
+from tasks.models import Task, TaskChange, etag
+
+# What a write may change of a stored task.
+WRITTEN_COLUMNS = (*HISTORY_FIELDS, "version", "revision", "updated_at")
+OWNER = "owner"
+# Stands in an insert for the revision that the same statement gives the owner.
+OWNER_REVISION = f"(SELECT revision FROM {OWNER})"  # noqa: S608
 
 
 @dataclass(frozen=True)
-class Author:
+class ActorContext:
     """Who writes whose tasks, in which request, when."""
 
     owner_id: UUID
@@ -47,12 +55,12 @@ class Operation:
 
     values: Mapping[str, Any] = field(default_factory=dict)
     id: UUID | None = None
-    expects: Precondition = ANYTHING
+    expects: Precondition = NO_PRECONDITION
 
-    wants_trashed = False
+    requires_deleted = False
 
-    def apply(self, task: Task, now: datetime) -> Change | None:
-        return task.change(self.values, now=now)
+    def apply(self, task: Task, now: datetime) -> TaskChange | None:
+        return task.apply(self.values, now=now)
 
 
 class Update(Operation):
@@ -60,207 +68,250 @@ class Update(Operation):
 
 
 class Create(Operation):
-    """Make a task with the given fields."""
+    """Create a task with the given fields."""
 
 
 class Delete(Operation):
     """Move a task to the trash."""
 
-    def apply(self, task: Task, now: datetime) -> Change | None:
-        return task.change({"deleted_at": now}, now=now)
+    def apply(self, task: Task, now: datetime) -> TaskChange | None:
+        return task.apply({"deleted_at": now}, now=now)
 
 
 class Restore(Operation):
     """Take a task back out of the trash."""
 
-    wants_trashed = True
+    requires_deleted = True
 
-    def apply(self, task: Task, now: datetime) -> Change | None:
-        return task.change({"deleted_at": None}, now=now)
+    def apply(self, task: Task, now: datetime) -> TaskChange | None:
+        return task.apply({"deleted_at": None}, now=now)
 
 
 @dataclass(frozen=True)
 class Import(Operation):
-    """Make the task `id` as it was elsewhere, or find it here with the same content.
+    """Create the task `id` as it was elsewhere, or find it here with the same content.
 
-    `values` are its content, `origin` what only counts while it is made: when that was
-    and which version it is. Without `overwrite` other content is a Conflict.
+    `values` are its content, `origin` what counts only on creation: its times and its
+    version. Other content is a Conflict, unless `overwrite` is set.
     """
 
     origin: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
 
     def outcome(self, task: Task | None, owner_id: UUID) -> str:
-        """What this does to the task of that id; Task.Forbidden or Conflict."""
+        """What this does to the task of that id; TaskForbidden, Conflict."""
         if task is None:
             return "created"
-        task.readable_by(owner_id)
+        access.check_editable(task.user_id, owner_id)
         if task.deleted_at:
-            raise Conflict("It is in the trash.")
+            raise Conflict("A task with this id is in the trash.")
         if all(getattr(task, name) == value for name, value in self.values.items()):
             return "unchanged"
         if not self.overwrite:
-            raise Conflict("It is there with other content.")
+            raise Conflict("A task with this id exists with different content.")
         return "updated"
 
 
-class Conflict(Exception):
-    """The task that is to be imported is there, but is not the same."""
+class Conflict(APIException):
+    """The imported task exists, but is not the same."""
+
+    status_code = 409
 
 
-class OperationFailed(Exception):
-    """Operation number `index` cannot be done, so none was; `__cause__` says why."""
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-
-
-class Stale(Exception):
-    """The task is not what the client expected; `task` is what it is."""
+class PreconditionFailed(preconditions.PreconditionFailed):
+    """The task is not what the client expects."""
 
     def __init__(self, task: Task) -> None:
-        self.task = task
+        message = "The task has changed; error.current is what it is now."
+        super().__init__(message, task_to_dict(get_values(task)), task.etag)
 
 
-def perform_one(operation: Operation, author: Author) -> Task:
-    """`perform` for one operation; raises its error itself."""
+class OperationFailed(APIException):
+    """Operation number `index` failed, so none was done; `cause` is its exception."""
+
+    def __init__(self, index: int, cause: APIException) -> None:
+        super().__init__(f"operations[{index}]: {cause.detail}")
+        self.index, self.cause, self.status_code = index, cause, cause.status_code
+        self.error_fields = {"index": index, **getattr(cause, "error_fields", {})}
+
+
+def perform_one(operation: Operation, context: ActorContext) -> Task:
+    """`perform` for one operation; raises its exception itself."""
     try:
-        return perform([operation], author)[0]
+        return perform([operation], context)[0]
     except OperationFailed as failure:
-        raise failure.__cause__ or failure from None
+        raise failure.cause from None
 
 
-def perform(operations: Sequence[Operation], author: Author) -> list[Task]:
+def perform(operations: Sequence[Operation], context: ActorContext) -> list[Task]:
     """Do all operations or none; each one's task as it is afterwards, in order.
 
-    Raises OperationFailed from Task.DoesNotExist (none such, or trashed where a live
-    one is wanted and the reverse), Task.Forbidden, Stale or Conflict.
+    Raises OperationFailed from TaskNotFound (none such, or deleted where a live one is
+    required and the reverse), TaskForbidden, PreconditionFailed or Conflict.
     """
-    return run(operations, author).results
+    return run(operations, context).results
 
 
-def run(operations: Sequence[Operation], author: Author) -> "Batch":
-    """`perform`, to see also which tasks were created and which changed."""
-    batch = Batch(author)
-    if can_join() and set(map(type, operations)) == {Create}:
-        # Nothing is read, so nothing has to be held before it is decided.
-        batch.decide(operations)
-        batch.write_advancing()
-        return batch
+def run(operations: Sequence[Operation], context: ActorContext) -> "UnitOfWork":
+    """`perform`, with which tasks were created and which changed."""
+    work = UnitOfWork(context)
+    if supports_writable_ctes() and set(map(type, operations)) == {Create}:
+        # Nothing is read, so nothing has to be locked before it is planned.
+        work.plan(operations)
+        work.write_with_revision()
+        return work
     with transaction.atomic():
-        batch.revision = get_user_model()._default_manager.advance(author.owner_id)
-        batch.tasks = existing({each.id for each in operations if each.id})
-        batch.decide(operations)
-        batch.write()
-    return batch
+        users = get_user_model()._default_manager
+        work.revision = users.increment_revision(context.owner_id)
+        work.tasks = fetch_tasks({each.id for each in operations if each.id})
+        work.plan(operations)
+        work.write()
+    return work
 
 
 @dataclass
-class Batch:
-    author: Author
-    # The owner's new one; 0 where only the statement that writes it knows it.
+class UnitOfWork:
+    context: ActorContext
+    # The owner's new one; 0 where only the statement that writes it returns it.
     revision: int = 0
     tasks: dict[UUID, Task] = field(default_factory=dict)
     results: list[Task] = field(default_factory=list)
     created: list[Task] = field(default_factory=list)
     changed: dict[UUID, Task] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[TaskChange] = field(default_factory=list)
 
-    def decide(self, operations: Sequence[Operation]) -> None:
+    def plan(self, operations: Sequence[Operation]) -> None:
         for index, operation in enumerate(operations):
-            self.results.append(self.add(index, operation))
+            try:
+                self.results.append(self.add(operation))
+            except APIException as error:
+                raise OperationFailed(index, error) from error
 
-    def add(self, index: int, operation: Operation) -> Task:
-        try:
-            if isinstance(operation, Create):
-                return self.create(operation)
-            if isinstance(operation, Import):
-                return self.take_in(operation)
-            return self.alter(operation, self.find(operation))
-        except (Task.DoesNotExist, Task.Forbidden, Stale, Conflict) as error:
-            raise OperationFailed(index) from error
+    def add(self, operation: Operation) -> Task:
+        if isinstance(operation, Create):
+            return self.create(operation)
+        if isinstance(operation, Import):
+            return self.import_task(operation)
+        return self.update(operation, self.find(operation))
 
     def create(self, operation: Operation, **origin: Any) -> Task:
-        now = self.author.now
-        born = {"id": uuid4(), "created_at": now, "updated_at": now} | origin
-        task = new(Task, user_id=self.author.owner_id, **born)
-        task.take(operation.values, now=now)
+        now = self.context.now
+        base = {"id": uuid4(), "created_at": now, "updated_at": now} | origin
+        task = new(Task, user_id=self.context.owner_id, **base)
+        task.apply_values(operation.values, now=now)
         self.created.append(task)
-        self.remember(task, task.history_of_creation())
+        self.record_change(task, task.creation())
         return task
 
-    def take_in(self, operation: Import) -> Task:
+    def import_task(self, operation: Import) -> Task:
         pk = cast(UUID, operation.id)
         task = self.tasks.get(pk)
-        if operation.outcome(task, self.author.owner_id) == "created":
+        if operation.outcome(task, self.context.owner_id) == "created":
             self.tasks[pk] = self.create(operation, id=pk, **operation.origin)
             return self.tasks[pk]
-        return self.alter(operation, cast(Task, task))
+        return self.update(operation, cast(Task, task))
 
     def find(self, operation: Operation) -> Task:
         task = self.tasks.get(operation.id) if operation.id else None
-        if task is None or (task.deleted_at is not None) != operation.wants_trashed:
-            raise Task.DoesNotExist
-        task.readable_by(self.author.owner_id)
-        if not operation.expects.holds(task):
+        if task is None or (task.deleted_at is not None) != operation.requires_deleted:
+            raise access.TaskNotFound
+        access.check_editable(task.user_id, self.context.owner_id)
+        if not operation.expects.matches(task.etag, task.version):
             # An earlier operation may have changed it, in memory only.
             task.refresh_from_db()
-            raise Stale(task)
+            raise PreconditionFailed(task)
         return task
 
-    def alter(self, operation: Operation, task: Task) -> Task:
-        change = operation.apply(task, self.author.now)
+    def update(self, operation: Operation, task: Task) -> Task:
+        change = operation.apply(task, self.context.now)
         if change:
-            if not task._state.adding:  # else it is inserted as it is at last
+            if not task._state.adding:  # else its insert has the final values
                 self.changed[task.pk] = task
-            self.remember(task, change)
+            self.record_change(task, change)
         return task
 
-    def remember(self, task: Task, change: Change) -> None:
+    def record_change(self, task: Task, change: TaskChange) -> None:
         task.revision = self.revision
-        change.changed_by = self.author.actor_id
-        change.request_id = self.author.request_id
+        change.changed_by = self.context.actor_id
+        change.request_id = self.context.request_id
         self.changes.append(change)
 
     def write(self) -> None:
-        parts, changed = self.insertions(), list(self.changed.values())
+        parts, changed = self.inserts(), list(self.changed.values())
         if len(changed) == 1:
-            parts["changed"] = update(changed[0])
-        written = len(send(parts)) if parts else 0
+            parts["changed"] = update_sql(changed[0], WRITTEN_COLUMNS)
+        written = len(execute(parts)) if parts else 0
         if len(changed) > 1:
-            written = update_each(changed)
-        # The owner's row is held, so what was read is what is there; only housekeeping
-        # may have taken old trash meanwhile.
+            written = update_rows(changed, WRITTEN_COLUMNS)
+        # The owner's row is locked, so what was read is what is stored; only
+        # housekeeping may have removed old trash meanwhile.
         if changed and written != len(changed):
-            raise Task.DoesNotExist
-        self.count()
+            raise access.TaskNotFound
+        self.count_created()
 
-    def write_advancing(self) -> None:
-        parts = self.insertions(revision=OWNERS_REVISION)
-        revision = send_advancing(self.author.owner_id, parts)
+    def write_with_revision(self) -> None:
+        """Insert, and increment the owner's revision, in one statement.
+
+        Needs no transaction. Only for parts that read nothing: they would see the data
+        of before the wait for the owner's row.
+        """
+        users = get_user_model()
+        owner = users._default_manager.increment_revision_sql(self.context.owner_id)
+        parts = {OWNER: owner, **self.inserts(revision=OWNER_REVISION)}
+        try:
+            [revision], *_ = execute(parts, returning=OWNER_REVISION)
+        except IntegrityError as error:
+            if null_column(error) == "revision":  # there is no such owner
+                raise users.DoesNotExist from error
+            raise
         for task in self.created:
             task.revision = revision
-        self.count()
+        self.count_created()
 
-    def insertions(self, **of_owner: str) -> dict[str, Fragment]:
+    def inserts(self, **expressions: str) -> dict[str, SQLFragment]:
         parts = {}
         if self.created:
-            parts["created"] = insertion(self.created, **of_owner)
+            parts["created"] = insert_sql(self.created, **expressions)
         if self.changes:
-            parts["changes"] = insertion(self.changes)
+            parts["changes"] = insert_sql(self.changes)
         return parts
 
-    def count(self) -> None:
+    def count_created(self) -> None:
         if self.created:
             transaction.on_commit(partial(metrics.CREATED.inc, len(self.created)))
 
 
-def destroy(task_id: UUID, expects: Precondition, author: Author) -> None:
-    """Remove a trashed task and its history for good; raises like `perform_one`."""
+def null_column(error: IntegrityError) -> str | None:
+    """The column that violated NOT NULL."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "column_name", None)
+
+
+def fetch_tasks(ids: Collection[UUID]) -> dict[UUID, Task]:
+    """The tasks of these ids, live or deleted."""
+    if len(ids) != 1:
+        return Task.objects.in_bulk(ids)
+    columns, query = task_query()
+    rows = query.rows({"task": next(iter(ids))})
+    return {row[0]: Task.from_db("default", columns, row) for row in rows}
+
+
+@cache
+def task_query() -> tuple[list[str], CompiledQuery]:
+    columns = [field.attname for field in Task._meta.concrete_fields]
+    tasks = Task.objects.filter(pk=Placeholder("task", UUIDField()))
+    return columns, CompiledQuery.compile(tasks.values_list(*columns))
+
+
+def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
+    """Remove a deleted task and its history for good; raises like `perform_one`."""
     with transaction.atomic():
-        get_user_model()._default_manager.advance(author.owner_id)
+        get_user_model()._default_manager.increment_revision(context.owner_id)
         trashed = Task.objects.trashed().filter(pk=task_id)
-        task = trashed.get().readable_by(author.owner_id)
-        if not expects.holds(task):
-            raise Stale(task)
-        trashed.destroy_batch()
+        task = trashed.first()
+        if task is None:
+            raise access.TaskNotFound
+        access.check_editable(task.user_id, context.owner_id)
+        if not expects.matches(etag(task.version), task.version):
+            raise PreconditionFailed(task)
+        trashed.hard_delete_batch()

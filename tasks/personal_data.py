@@ -1,4 +1,4 @@
-"""What this app holds about a person (see settings.PERSONAL_DATA)."""
+"""The data of a user in this app (see settings.PERSONAL_DATA)."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -6,45 +6,47 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 
-from tasks.models import Change, StoredAnswer, Task
-from tasks.serializers import ChangeSerializer, TrashedTaskSerializer
+from tasks.models import IdempotencyRecord, Task, TaskChange
+from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
 
 
 def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
-    """Name and rows of each kind of data that this app holds about the user."""
-    tasks = Task.objects.owned_by(user.pk)
-    show = TrashedTaskSerializer().to_representation
-    yield "tasks", (show(task) for chunk in in_chunks(tasks) for task in chunk)
-    tell = ChangeSerializer().to_representation
+    """Yield the name and the rows of each kind of data that this app stores."""
+    tasks = Task.objects.filter(user_id=user.pk)
+    show_task = TrashedTaskSerializer().to_representation
+    yield "tasks", (show_task(task) for chunk in in_chunks(tasks) for task in chunk)
+    show_change = TaskChangeSerializer().to_representation
     yield (
         "history",
         (
-            {"taskId": change.task_id, **tell(change)}
+            {"taskId": change.task_id, **show_change(change)}
             for chunk in in_chunks(tasks.only("pk"))
-            for change in Change.objects.filter(task__in=chunk).order_by("task", "id")
+            for change in TaskChange.objects.filter(task__in=chunk).order_by(
+                "task", "id"
+            )
         ),
     )
-    answers = StoredAnswer.objects.filter(user_id=user.pk)
+    responses = IdempotencyRecord.objects.filter(user_id=user.pk)
     yield (
         "idempotencyKeys",
         (
             {
-                "key": a.key,
-                "status": a.status,
-                "body": a.body,
-                "createdAt": a.created_at,
+                "key": response.key,
+                "status": response.status,
+                "body": response.body,
+                "createdAt": response.created_at,
             }
-            for chunk in in_chunks(answers)
-            for a in chunk
+            for chunk in in_chunks(responses)
+            for response in chunk
         ),
     )
 
 
 def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[list[Any]]:
-    """All rows, a query for each chunk.
+    """Yield all rows by the primary key, with a query for each chunk.
 
-    Not by a cursor: a slow reader would keep its transaction open, and behind PgBouncer
-    it would be another connection's.
+    Not with a cursor: it would keep a transaction open for a slow reader, and does not
+    work behind PgBouncer.
     """
     rows = rows.order_by("pk")
     chunk = list(rows[:size])
@@ -54,7 +56,7 @@ def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[list[Any]]:
 
 
 def erase_owned(user: AbstractBaseUser) -> None:
-    # Before the user goes, in batches: the cascade would load every row.
-    while Task.objects.owned_by(user.pk).destroy_batch():
+    # In batches: the cascade of the user would load every row.
+    while Task.objects.filter(user_id=user.pk).hard_delete_batch():
         pass
-    StoredAnswer.objects.filter(user_id=user.pk)._raw_delete(using="default")
+    IdempotencyRecord.objects.filter(user_id=user.pk)._raw_delete(using="default")

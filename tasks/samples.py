@@ -1,4 +1,4 @@
-"""Invented tasks with a past, as the API would have written them."""
+"""Invented tasks with their history, as the API would have written them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -6,11 +6,11 @@ from random import Random
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from tasks.models import Change, Priority, Status, Task
+from tasks.models import Priority, Status, Task, TaskChange
 
 T = TypeVar("T")
 SPAN = timedelta(days=730)  # from the first write to now
-UNDER_WAY = 50  # tasks of one user that wait for their second write
+MAX_PENDING = 50  # tasks of one user that wait for their second write
 
 WORDS = {
     "v": """answer approve archive arrange assemble book call cancel check clean collect
@@ -40,7 +40,7 @@ WORDS = {
         Nadia Oscar Priya Quentin Rosa Samir Tessa Umar Vera Walter Xenia Yusuf Zoe""",
 }
 VERBS, ADJECTIVES, NOUNS, PLACES, PEOPLE = (words.split() for words in WORDS.values())
-ENDS = (
+TITLE_ENDS = (
     "",
     "",
     "",
@@ -62,9 +62,9 @@ SENTENCES = (
     "Costs must stay below those of the {a} {n}.",
     "Afterwards {v} the {n} and tell {p}.",
 )
-# What becomes of a task after it was made, by how often it is named.
-FATES = ["left"] * 42 + ["started"] * 18 + ["done"] * 36 + ["trashed"] * 4
-URGENCIES = (
+# What happens to a task after its creation, weighted by repetition.
+OUTCOMES = ["unchanged"] * 42 + ["started"] * 18 + ["done"] * 36 + ["trashed"] * 4
+PRIORITIES = (
     [Priority.LOW] * 25
     + [Priority.MEDIUM] * 45
     + [Priority.HIGH] * 20
@@ -72,102 +72,108 @@ URGENCIES = (
 )
 
 
-class Past(NamedTuple):
-    """A task and its history."""
+class TaskHistory(NamedTuple):
+    """A task and its changes."""
 
     task: Task
-    changes: list[Change]
+    changes: list[TaskChange]
+
+
+Pending = tuple[TaskHistory, str]  # with its outcome
 
 
 class Writer:
-    """Invents what one user wrote: each write is later than the one before, has the
-    next revision and leaves a change, as if it had gone through `tasks.operations`.
+    """Invents the writes of one user: each is later than the one before, has the next
+    revision and records a change, as if it had gone through `tasks.operations`.
     """
 
     def __init__(self, user_id: UUID, random: Random, now: datetime) -> None:
         self.user_id, self.random, self.now = user_id, random, now
         self.revision = 0
 
-    def tasks(self, number: int) -> Iterator[Past]:
-        """That many, spread over `SPAN`; the last ones about as new as can be."""
+    def tasks(self, number: int) -> Iterator[TaskHistory]:
+        """Yield a number of tasks, spread over `SPAN`; the last one just before now."""
         step = SPAN / max(number, 1)
-        # Not everybody's last at the same time, and room for what is after it.
+        # Different for each user, with time left for the writes after the last task.
         start = self.now - SPAN + step * self.random.random() * 0.999
-        waiting: list[tuple[Past, str]] = []
+        pending: list[Pending] = []
         for at in (start + n * step for n in range(number)):
-            past, fate = self.create(at), self.one(FATES)
-            if fate == "left":
-                yield past
+            history, outcome = self.create(at), self.choose(OUTCOMES)
+            if outcome == "unchanged":
+                yield history
             else:
-                waiting.append((past, fate))
-            if len(waiting) > UNDER_WAY:
-                yield self.meet(*self.pick(waiting), at + min(step, self.now - at) / 2)
-        yield from self.finish(waiting, self.now - step * 0.0004)
+                pending.append((history, outcome))
+            if len(pending) > MAX_PENDING:
+                yield self.apply(*self.pick(pending), at + min(step, self.now - at) / 2)
+        yield from self.finish(pending, self.now - step * 0.0004)
 
-    def finish(self, waiting: list[tuple[Past, str]], at: datetime) -> Iterator[Past]:
-        pause = (self.now - at) / (len(waiting) + 1)
-        for n, (past, fate) in enumerate(waiting, 1):
-            yield self.meet(past, fate, at + n * pause)
+    def finish(self, pending: list[Pending], at: datetime) -> Iterator[TaskHistory]:
+        pause = (self.now - at) / (len(pending) + 1)
+        for n, (history, outcome) in enumerate(pending, 1):
+            yield self.apply(history, outcome, at + n * pause)
 
-    def pick(self, waiting: list[tuple[Past, str]]) -> tuple[Past, str]:
-        index = self.below(len(waiting))
-        waiting[index], waiting[-1] = waiting[-1], waiting[index]
-        return waiting.pop()
+    def pick(self, pending: list[Pending]) -> Pending:
+        index = self.random_below(len(pending))
+        pending[index], pending[-1] = pending[-1], pending[index]
+        return pending.pop()
 
-    def create(self, at: datetime) -> Past:
+    def create(self, at: datetime) -> TaskHistory:
         task = Task(
             id=UUID(int=self.random.getrandbits(128), version=4),
             user_id=self.user_id,
             title=self.title(),
             description=self.description(),
-            priority=self.one(URGENCIES),
+            priority=self.choose(PRIORITIES),
             due_at=self.due(at),
             created_at=at,
             updated_at=at,
         )
-        return Past(task, [self.signed(task, task.history_of_creation())])
+        return TaskHistory(task, [self.record(task, task.creation())])
 
-    def meet(self, past: Past, fate: str, at: datetime) -> Past:
+    def apply(self, history: TaskHistory, outcome: str, at: datetime) -> TaskHistory:
         values: dict[str, dict[str, Any]] = {
             "started": {"status": Status.IN_PROGRESS},
             "done": {"status": Status.DONE},
             "trashed": {"deleted_at": at},
         }
-        if change := past.task.change(values[fate], now=at):
-            past.changes.append(self.signed(past.task, change))
-        return past
+        if change := history.task.apply(values[outcome], now=at):
+            history.changes.append(self.record(history.task, change))
+        return history
 
-    def signed(self, task: Task, change: Change) -> Change:
+    def record(self, task: Task, change: TaskChange) -> TaskChange:
         self.revision += 1
         task.revision = self.revision
         change.changed_by, change.request_id = self.user_id, "seed"
         return change
 
     def due(self, at: datetime) -> datetime | None:
-        days = self.below(400) - 120
+        days = self.random_below(400) - 120
         return at + timedelta(days=days) if days > 0 else None
 
     def title(self) -> str:
-        verb, rest = self.one(VERBS), f" the {self.one(ADJECTIVES)} {self.one(NOUNS)}"
-        number = self.below(1_000_000)
-        end = self.one(ENDS).format(p=self.one(PEOPLE), c=self.one(PLACES), d=number)
-        return verb.title() + rest + end
+        verb = self.choose(VERBS).title()
+        subject = f"{self.choose(ADJECTIVES)} {self.choose(NOUNS)}"
+        number = self.random_below(1_000_000)
+        end = self.choose(TITLE_ENDS).format(
+            p=self.choose(PEOPLE), c=self.choose(PLACES), d=number
+        )
+        return f"{verb} the {subject}{end}"
 
     def description(self) -> str | None:
-        return " ".join(self.sentence() for _ in range(self.below(4))) or None
+        return " ".join(self.sentence() for _ in range(self.random_below(4))) or None
 
     def sentence(self) -> str:
-        return self.one(SENTENCES).format(
-            v=self.one(VERBS),
-            a=self.one(ADJECTIVES),
-            n=self.one(NOUNS),
-            c=self.one(PLACES),
-            p=self.one(PEOPLE),
+        return self.choose(SENTENCES).format(
+            v=self.choose(VERBS),
+            a=self.choose(ADJECTIVES),
+            n=self.choose(NOUNS),
+            c=self.choose(PLACES),
+            p=self.choose(PEOPLE),
         )
 
-    def one(self, choices: Sequence[T]) -> T:
-        return choices[self.below(len(choices))]
+    def choose(self, choices: Sequence[T]) -> T:
+        return choices[self.random_below(len(choices))]
 
-    def below(self, end: int) -> int:
-        # Several times as fast as randrange, and as good for this.
+    def random_below(self, end: int) -> int:
+        # Several times as fast as randrange, and random enough.
         return int(self.random.random() * end)

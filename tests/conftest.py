@@ -4,22 +4,37 @@ from typing import Any, NoReturn
 
 import pytest
 from django.core.cache import cache
+from hypothesis import HealthCheck, settings
 from rest_framework.test import APIClient
 from xdist.scheduler import LoadScopeScheduling
 
 from accounts import rate_limits
 from accounts.models import User
 from taskapi.http import health
-from taskapi.http.redis import breaker
+from taskapi.http.redis import circuit_breaker
 from tasks.models import Task
 from tests.factories import api_of, make_task, make_user
 
 
 class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Live tests one after the other: each wants both cores, and they share servers."""
+    """A file at a time, which costs far less than a test at a time; and live tests one
+    after the other: each wants both cores, and they share servers.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "live" if nodeid.startswith("tests/live/") else nodeid
+        return "live" if nodeid.startswith("tests/live/") else nodeid.split("::")[0]
+
+
+# No example has a time limit: it would fail on a machine that is busy.
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# By default the same few examples each time: a failure comes from a change.
+settings.register_profile("quick", UNTIMED, max_examples=20, derandomize=True)
+settings.register_profile("full", UNTIMED, max_examples=100)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    usual = "full" if config.option.full else "quick"
+    settings.load_profile(config.getoption("--hypothesis-profile") or usual)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
@@ -30,7 +45,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
 def _clean_slate() -> None:
     """Nothing cached, no counted request and no open breaker from another test."""
     health.recent = None
-    breaker.reset()
+    circuit_breaker.close()
     rate_limits.local.windows.clear()
     cache.clear()
 

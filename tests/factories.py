@@ -10,7 +10,7 @@ from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken
 from accounts.models import Session, User
 from tasks.models import Priority, Status, Task
-from tasks.operations import Author, Create, perform_one
+from tasks.operations import ActorContext, Create, perform_one
 
 PASSWORD = "correct horse 1"
 
@@ -28,7 +28,7 @@ def make_session(user: User, **overrides: Any) -> Session:
 def make_task(owner: User, **overrides: Any) -> Task:
     now = overrides.pop("now", None) or timezone.now()
     values = {"title": "Water the plants"} | overrides
-    return perform_one(Create(values), Author(owner.pk, owner.pk, "test", now))
+    return perform_one(Create(values), ActorContext(owner.pk, owner.pk, "test", now))
 
 
 def api_of(user: User) -> APIClient:

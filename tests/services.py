@@ -9,6 +9,9 @@ import os
 import sys
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -17,6 +20,10 @@ import redis
 from tests.launcher import CannotStartError, Launcher
 
 HEADER = pytest.StashKey[str]()
+KEY_PREFIX = "TASKAPI_TEST_KEY_PREFIX"
+HERE = Path(__file__).resolve().parent
+# What is tried there takes servers, browsers or subprocesses, and so seconds a test.
+FULL_FOLDERS = {HERE / name for name in ("deploy", "live", "tools")}
 
 
 def postgres_version(url: str) -> str:
@@ -124,8 +131,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full",
         action="store_true",
-        help="also run what takes seconds a test: deployments, outages, migrations",
+        help="also run what takes seconds a test: tests/deploy, live, tools, "
+        "migrations; and let Hypothesis try as many examples as CI does",
     )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the slow folders. One that is named on the command line is run."""
+    is_left_out = collection_path in FULL_FOLDERS and not config.option.full
+    return True if is_left_out else None
 
 
 def pytest_collection_modifyitems(
@@ -144,8 +158,9 @@ def pytest_collection_modifyitems(
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
     options = early_config.known_args_namespace
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        share_redis(int(worker.removeprefix("gw")))
+        os.environ[KEY_PREFIX] += f"-{worker}"
     elif not (options.help or options.version):
+        name_keys(early_config)
         launcher = Launcher()
         early_config.add_cleanup(launcher.close)
         found = provide(launcher, required=options.require_services)
@@ -153,10 +168,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     return (yield)
 
 
-def share_redis(number: int) -> None:
-    """Give a process of pytest-xdist a database of its own in the shared Redis."""
-    if url := VALKEY.url:
-        os.environ["REDIS_URL"] = f"{url.partition('?')[0]}?db={number}"
+def name_keys(config: pytest.Config) -> None:
+    """Give this run keys of its own in Redis. One that was given is left as it was."""
+    os.environ[KEY_PREFIX] = prefix = f"taskapi-test-{uuid4().hex[:12]}"
+    if VALKEY.url and os.environ.get("TASKAPI_TEST_DB") != "sqlite":
+        config.add_cleanup(partial(remove_keys, VALKEY.url, prefix))
+
+
+def remove_keys(url: str, prefix: str) -> None:
+    """Remove from Redis what has a name with this prefix, and nothing else."""
+    with redis.Redis.from_url(url) as client:
+        for key in client.scan_iter(f"{prefix}*", count=1000):
+            client.unlink(key)
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -12,9 +12,18 @@ for name in ["AUTH", "LOGIN", "REFRESH", "USER"]:
     os.environ[f"RATE_LIMIT_{name}"] = "1000000/1m"
 
 from taskapi.settings import *  # noqa: E402, F403
-from taskapi.settings import DATABASES  # noqa: E402
+from taskapi.settings import CACHES, DATABASES, REDIS_URL  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Keys of its own for each process of a run, in a Redis that others may use, too.
+if prefix := os.environ.get("TASKAPI_TEST_KEY_PREFIX"):
+    CACHES["default"]["KEY_PREFIX"] = prefix
+    if REDIS_URL:
+        CACHES["default"]["BACKEND"] = "tests.caches.OwnKeysCache"
+# A busy machine's Redis is late, and counters would be this process's own meanwhile.
+if REDIS_URL and (seconds := os.environ.get("TASKAPI_TEST_REDIS_SECONDS", "10")):
+    for name in ["SOCKET_CONNECT_TIMEOUT", "SOCKET_TIMEOUT"]:
+        CACHES["default"]["OPTIONS"][name] = float(seconds)  # type: ignore[index]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     # A file: with an in-memory database threads would see "table is locked".

@@ -1,22 +1,21 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 
 from accounts import audit
-from accounts.throttles import account_key, enforce, limit_account
-from taskapi.api.addresses import client_address, network
+from accounts.throttles import enforce, hashed_account, limit_account
+from taskapi.api.addresses import client_address, client_subnet
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    """The API's own limits: the admin is no way around them."""
+    """Applies the rate limits of the API, which the admin must not bypass."""
 
     def clean(self) -> dict[str, Any]:
         email = self.cleaned_data.get("username", "")
-        account = account_key(email)
+        account = hashed_account(email)
         if self.is_limited(email):
             raise forms.ValidationError("Too many attempts; try again later.")
         try:
@@ -31,11 +30,8 @@ class LimitedLoginForm(AdminAuthenticationForm):
     def is_limited(self, email: str) -> bool:
         request = cast(HttpRequest, self.request)
         try:
-            enforce(request, "auth", network(client_address(request)))
+            enforce(request, "auth", client_subnet(client_address(request)))
             limit_account(request, email)
         except Throttled:
             return True
         return False
-
-
-admin.site.login_form = LimitedLoginForm

@@ -7,16 +7,16 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import EndReason, Session
+from accounts.models import RevocationReason, Session
 
-SHOWN = 50
+MAX_SESSIONS = 50
 
 
 class SessionInline(admin.TabularInline):
-    """The live sessions used last."""
+    """The live sessions that were used last."""
 
     model = Session
-    verbose_name_plural = f"Live sessions, the last {SHOWN}"
+    verbose_name_plural = f"Live sessions, the last {MAX_SESSIONS}"
     fields = readonly_fields = (
         "user_agent",
         "address",
@@ -33,7 +33,7 @@ class SessionInline(admin.TabularInline):
         match: Any = request.resolver_match
         user_id = match.kwargs.get("object_id")
         live = Session.objects.live(timezone.now()).filter(user_id=user_id)
-        newest = live.order_by(*self.ordering).values("pk")[:SHOWN]
+        newest = live.order_by(*self.ordering).values("pk")[:MAX_SESSIONS]
         return Session.objects.filter(pk__in=newest).order_by(*self.ordering)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -49,13 +49,13 @@ class SessionInline(admin.TabularInline):
 def end_chosen(
     model_admin: admin.ModelAdmin, request: HttpRequest, chosen: QuerySet[Session]
 ) -> None:
-    from accounts.auth.sessions import end
+    from accounts.auth.sessions import revoke
 
     ended = 0
     for session in chosen:
         now = timezone.now()
-        ended += end(
-            session.user_id, now=now, reason=EndReason.REVOKED, only=session.pk
+        ended += revoke(
+            session.user_id, now=now, reason=RevocationReason.REVOKED, only=session.pk
         )
         audit.record(
             "session_ended", request, user_id=session.user_id, ended=session.pk
@@ -64,11 +64,11 @@ def end_chosen(
 
 
 class EndReasonFilter(admin.SimpleListFilter):
-    # Django's own would read the whole table for the reasons that there are.
+    # Django's own filter reads the whole table to list the reasons.
     title = parameter_name = "end_reason"
 
     def lookups(self, *args: Any) -> list[tuple[str, str]]:
-        return [("none", "Not ended"), *EndReason.choices]
+        return [("none", "Not ended"), *RevocationReason.choices]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Session]
@@ -92,8 +92,8 @@ class SessionAdmin(admin.ModelAdmin):
     )
     list_filter = (EndReasonFilter, "expires_at")
     search_fields = ("user__email", "address")
-    search_help_text = "A whole e-mail address, or a whole IP address."
-    # There is an index for it, and all sessions last equally long.
+    search_help_text = "A full e-mail address or a full IP address."
+    # The only order with an index; all sessions have the same lifetime.
     ordering = ("-expires_at", "-id")
     sortable_by = ("expires_at",)
     actions = (end_chosen,)
@@ -105,7 +105,7 @@ class SessionAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
         for word in search_term.split():
-            queryset = queryset.filter(meant(word))
+            queryset = queryset.filter(matches(word))
         return queryset, False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -127,7 +127,7 @@ class SessionAdmin(admin.ModelAdmin):
         return False
 
 
-def meant(word: str) -> Q:
+def matches(word: str) -> Q:
     if "@" in word:
         return Q(user__email__lower=word.lower())
     try:

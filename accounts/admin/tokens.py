@@ -1,4 +1,4 @@
-"""SimpleJWT's pages for its tokens, for as many as there come to be."""
+"""SimpleJWT's pages for its tokens, for any number of them."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from rest_framework_simplejwt.token_blacklist.models import (
     OutstandingToken,
 )
 
-HELP = "A token's whole jti, or its user's whole e-mail address."
+HELP = "The full jti of a token, or the full e-mail address of its user."
 
 admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 
-def meant(word: str, token: str = "") -> Q:
+def matches(word: str, token: str = "") -> Q:
     if "@" in word:
         return Q(**{f"{token}user__email__lower": word.lower()})
     return Q(**{f"{token}jti": word})
@@ -34,7 +34,7 @@ class TokenAdmin(admin.ModelAdmin):
     search_help_text = HELP
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # Not joined: that would be done for every row before the page, too.
+        # A join would be executed for every row that precedes the page, too.
         tokens = super().get_queryset(request).select_related(None)
         return tokens.prefetch_related(f"{self.token_path}user")
 
@@ -42,7 +42,7 @@ class TokenAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         for word in search_term.split():
-            queryset = queryset.filter(meant(word, self.token_path))
+            queryset = queryset.filter(matches(word, self.token_path))
         return queryset, False
 
 

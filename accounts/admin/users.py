@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.admin.sessions import SessionInline
-from accounts.models import EndReason, User
+from accounts.models import RevocationReason, User
 
-admin.site.unregister(Group)  # an administrator may do everything; nobody else signs in
+admin.site.unregister(Group)  # administrators may do everything; only they sign in
 
 
 class UserCreationForm(AdminUserCreationForm):
@@ -27,11 +27,11 @@ class UserCreationForm(AdminUserCreationForm):
 def end_sessions(
     model_admin: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
-    from accounts.auth.sessions import end
+    from accounts.auth.sessions import revoke
 
     ended = 0
     for user in users:
-        count = end(user.pk, now=timezone.now(), reason=EndReason.REVOKED)
+        count = revoke(user.pk, now=timezone.now(), reason=RevocationReason.REVOKED)
         by = request.user.pk
         audit.record("sessions_revoked", request, user_id=user.pk, by=by, ended=count)
         ended += count
@@ -54,8 +54,8 @@ class UserAdmin(DjangoUserAdmin):
     add_form = UserCreationForm
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
-        ("Standing", {"fields": ("role", "is_active")}),
-        ("Record", {"fields": ("id", "created_at", "updated_at")}),
+        ("Status", {"fields": ("role", "is_active")}),
+        ("Details", {"fields": ("id", "created_at", "updated_at")}),
     )
     add_fieldsets = (
         (
@@ -83,8 +83,8 @@ class UserAdmin(DjangoUserAdmin):
     actions = (end_sessions, deactivate)
 
     def formfield_for_dbfield(self, *args: Any, **options: Any) -> Any:
-        # A field counts as changed by what the page showed, not by what is there now:
-        # else an old page would undo a deactivation.
+        # A change is a difference from what the page showed, not from the database:
+        # otherwise an old page would undo a deactivation.
         return super().formfield_for_dbfield(*args, show_hidden_initial=True, **options)
 
     def save_model(
@@ -93,7 +93,7 @@ class UserAdmin(DjangoUserAdmin):
         if not change:
             obj.save()
             return
-        # Only what the form changed: the rest may have moved since it was opened.
+        # Only the changed fields: the others may have changed since the page was read.
         obj.save(update_fields=[*form.changed_data, "updated_at"])
         audit.record(
             "user_change",
@@ -104,17 +104,17 @@ class UserAdmin(DjangoUserAdmin):
         )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
-        # Django's would load all that the users own, to list it, and would refuse
-        # because of their sessions, which nobody may delete one by one.
+        # Django's would load and list all rows of the users, and would refuse because
+        # nobody has the permission to delete single sessions.
         users = [str(user) for user in objs]
         return users, {"users": len(users)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         from accounts import personal_data
 
-        erased = obj.pk
+        user_id = obj.pk
         personal_data.erase(obj)
-        audit.record("erase", request, user_id=erased, by=request.user.pk)
+        audit.record("erase", request, user_id=user_id, by=request.user.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:

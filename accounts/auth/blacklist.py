@@ -17,11 +17,11 @@ if TYPE_CHECKING:  # models end sessions through here
     from accounts.models import Session
 
 
-def outstand(session: "Session") -> None:
+def record_outstanding(session: "Session") -> None:
     """Record the session's good token as issued."""
     OutstandingToken.objects.create(
         user_id=session.user_id,
-        jti=session.good_token_id,
+        jti=session.current_jti,
         created_at=session.rotated_at,
         expires_at=session.idle_until,
     )

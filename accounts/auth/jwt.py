@@ -17,7 +17,6 @@ from rest_framework_simplejwt.tokens import Token
 from rest_framework_simplejwt.utils import datetime_to_epoch
 
 from accounts.models import Role, Session
-from accounts.reading import Asker
 
 
 class KeyringBackend(TokenBackend):
@@ -61,7 +60,6 @@ class SessionToken(Token):
         try:
             super().verify()
             self.user_id, self.session_id = UUID(self["sub"]), UUID(self["sid"])
-            self.asker = Asker(self.user_id, str(self.user_id))
         # OverflowError: an `exp` that no calendar holds.
         except (
             AttributeError,
@@ -73,12 +71,12 @@ class SessionToken(Token):
             raise TokenError("Token names no session") from error
 
     @classmethod
-    def read(cls, raw: str | bytes) -> Self:
-        """The verified token; TokenError if it is not ours, not of this kind or old."""
+    def decode(cls, raw: str | bytes) -> Self:
+        """The verified token; TokenError for a wrong signature, kind or time."""
         return cls(cast(Any, raw))
 
     @classmethod
-    def signed(cls, session: Session, claims: Mapping[str, Any]) -> str:
+    def encode(cls, session: Session, claims: Mapping[str, Any]) -> str:
         token = cls()
         owner = {"sub": str(session.user_id), "sid": str(session.pk)}
         token.payload.update(owner | dict(claims))
@@ -86,18 +84,18 @@ class SessionToken(Token):
 
 
 class AccessToken(SessionToken):
-    """Good for minutes, for one session, for the role its user has."""
+    """Valid for minutes, for one session and for the role that its user has."""
 
     token_type = "access"
     lifetime = timedelta(seconds=settings.ACCESS_TOKEN_SECONDS)
 
     @classmethod
-    def read(cls, raw: str | bytes) -> "AccessToken":
-        """The verified token, not to be changed; TokenError if it is not good."""
-        token = known(raw, backend("access"))
-        # All else about a token stays as it was found.
-        now = simplejwt.aware_utcnow()  # type: ignore[attr-defined]
-        token.check_exp(current_time=now)
+    def decode(cls, raw: str | bytes) -> "AccessToken":
+        """The verified token, not to be modified; TokenError if it is not valid."""
+        token = verify_cached(raw, backend("access"))
+        # Everything else about a token stays as it was verified.
+        if token["exp"] <= simplejwt.aware_utcnow().timestamp():  # type: ignore[attr-defined]
+            raise TokenError("Token is expired")
         return token
 
     def verify(self) -> None:
@@ -107,17 +105,17 @@ class AccessToken(SessionToken):
 
     @classmethod
     def for_session(cls, session: Session) -> str:
-        return cls.signed(session, {"role": session.user.role})
+        return cls.encode(session, {"role": session.user.role})
 
 
 @lru_cache(maxsize=4096)
-def known(raw: str | bytes, keys: KeyringBackend) -> AccessToken:
-    """A token that these keys have signed: to verify it costs more than to keep it."""
+def verify_cached(raw: str | bytes, keys: KeyringBackend) -> AccessToken:
+    """A token that these keys have signed; verifying it again would cost more."""
     return AccessToken(cast(Any, raw))
 
 
 class RefreshToken(SessionToken):
-    """Good for one refresh; a session and generation always give the same bytes."""
+    """Valid for one refresh; a session and rotation always give the same bytes."""
 
     token_type = "refresh"
     lifetime = timedelta(days=settings.REFRESH_TOKEN_DAYS)
@@ -128,14 +126,14 @@ class RefreshToken(SessionToken):
             "iat": datetime_to_epoch(session.rotated_at),
             "exp": datetime_to_epoch(session.idle_until),
         }
-        return cls.signed(
+        return cls.encode(
             session, {"jti": session.token_id(session.generation), **times}
         )
 
 
 class LogoutToken(RefreshToken):
-    """Any refresh token of a session that may still live, expired or not: whoever
-    holds one may end the session.
+    """Any refresh token of a session that may still be live, expired or not: its
+    holder may end the session.
     """
 
     def get_token_backend(self) -> TokenBackend:

@@ -1,7 +1,7 @@
 """Signing in, renewing, signing out: flows that span user, session and blacklist.
 
-Each holds the user's row (`UserManager.lock`) while it decides, so that of a refresh
-and a logout that run at once one comes first and no token outlives the other.
+Each locks the user's row (`UserManager.get_for_update`) first, so that of a refresh and
+a logout that run at once one comes first and no token outlives the other.
 """
 
 from contextlib import suppress
@@ -13,15 +13,15 @@ from django.db import transaction
 
 from accounts.auth import blacklist
 from accounts.auth.jwt import LogoutToken, RefreshToken
-from accounts.models import EndReason, Session, User
+from accounts.models import RevocationReason, Session, User
 
 
-class Refused(Exception):
-    """The credentials or the token are not good, or no longer."""
+class InvalidCredentials(Exception):
+    """The credentials or the token are not valid, or no longer valid."""
 
 
-class Replayed(Refused):
-    """A spent refresh token came back; its session has been ended."""
+class TokenReused(InvalidCredentials):
+    """A spent refresh token was sent again; its session has been revoked."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -32,17 +32,18 @@ def start(
 ) -> Session:
     """Open a session for a user whose password was just verified.
 
-    Raises Refused when the user was deactivated or given another password meanwhile.
+    Raises InvalidCredentials when the user was deactivated or the password changed
+    meanwhile.
     """
     with transaction.atomic():
         try:
-            locked = User.objects.lock(user.pk)
+            locked = User.objects.get_for_update(user.pk)
         except User.DoesNotExist as error:
-            raise Refused from error
+            raise InvalidCredentials from error
         if not locked.is_active or locked.password != user.password:
-            raise Refused
+            raise InvalidCredentials
         session = Session.start(locked, user_agent=user_agent, address=address, now=now)
-        blacklist.outstand(session)
+        blacklist.record_outstanding(session)
     return session
 
 
@@ -50,70 +51,75 @@ def refresh(token: RefreshToken, *, now: datetime) -> Session:
     """Spend a refresh token and return the session whose token is its one successor.
 
     The previous token, within the grace time, gets the same successor again. Any older
-    one ends the session, and that is committed before Replayed is raised: raising
+    one ends the session, and that is committed before TokenReused is raised: raising
     inside the transaction would take the revocation back.
     """
     with transaction.atomic(durable=True):
         session = locked_session(token)
         if not (session.user.is_active and session.is_live(now)):
-            raise Refused
-        replayed = not spend(session, token["jti"], now)
+            raise InvalidCredentials
+        replayed = not rotate(session, token["jti"], now)
     if replayed:
-        raise Replayed(session)
+        raise TokenReused(session)
     return session
 
 
 def locked_session(token: RefreshToken) -> Session:
     try:
-        user = User.objects.lock(token.user_id)
+        user = User.objects.get_for_update(token.user_id)
         session = user.sessions.get(pk=token.session_id)
     except (User.DoesNotExist, Session.DoesNotExist) as error:
-        raise Refused from error
+        raise InvalidCredentials from error
     session.user = user
     return session
 
 
-def spend(session: Session, jti: str, now: datetime) -> bool:
+def rotate(session: Session, jti: str, now: datetime) -> bool:
     """Whether the token was good; a token that was not ends the session."""
     grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
-    is_current = jti == session.good_token_id
+    is_current = jti == session.current_jti
     is_previous = jti == session.token_id(session.generation - 1)
     if is_previous and now - session.rotated_at <= grace:
         return True
     if not is_current or blacklist.is_blacklisted(jti):
         only = session.pk
-        session.user.end_sessions(now=now, reason=EndReason.REPLAY, only=only)
+        session.user.end_sessions(now=now, reason=RevocationReason.REPLAY, only=only)
         return False
     blacklist.blacklist([jti], now)
-    session.advance(now=now)
-    blacklist.outstand(session)
+    session.rotate(now=now)
+    blacklist.record_outstanding(session)
     return True
 
 
-def end(
-    user_id: UUID, *, now: datetime, reason: EndReason, only: UUID | None = None
+def revoke(
+    user_id: UUID, *, now: datetime, reason: RevocationReason, only: UUID | None = None
 ) -> int:
     """End all the user's live sessions, or only one. Returns how many."""
     with transaction.atomic():
-        user = User.objects.lock(user_id)
+        user = User.objects.get_for_update(user_id)
         return user.end_sessions(now=now, reason=reason, only=only)
 
 
 def logout(token: LogoutToken, *, now: datetime) -> None:
     """End the session that any of its refresh tokens names, if it still lives."""
     with suppress(User.DoesNotExist):
-        end(token.user_id, now=now, reason=EndReason.LOGOUT, only=token.session_id)
+        revoke(
+            token.user_id,
+            now=now,
+            reason=RevocationReason.LOGOUT,
+            only=token.session_id,
+        )
 
 
 def replace_password(user: User, new_password: str, *, keep: UUID | None) -> None:
     """Store a new password and end every session but `keep`.
 
-    Raises Refused when the password changed since `user` was read: what was proved
-    about the old one no longer counts.
+    Raises InvalidCredentials when the password changed since `user` was read: a proof
+    of the old one no longer counts.
     """
     proved = user.password
     user.set_password(new_password)
     with transaction.atomic():
-        if User.objects.lock(user.pk).password != proved:
-            raise Refused
+        if User.objects.get_for_update(user.pk).password != proved:
+            raise InvalidCredentials
         user.save(update_fields=["password", "updated_at"], keep_session=keep)

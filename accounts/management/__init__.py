@@ -3,8 +3,8 @@ from django.core.management.base import CommandError
 from accounts.models import User
 
 
-def user_named(email: str) -> User:
-    """The user with this e-mail address, or a CommandError that says there is none."""
+def get_user_by_email(email: str) -> User:
+    """Return the user with this e-mail address, or raise CommandError."""
     try:
         return User.objects.get_by_natural_key(email)
     except User.DoesNotExist as error:

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4, uuid5
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Expression
 
 if TYPE_CHECKING:  # users end their sessions
     from accounts.models.users import User
@@ -13,18 +14,18 @@ if TYPE_CHECKING:  # users end their sessions
 MINUTE = timedelta(minutes=1)
 
 
-class EndReason(models.TextChoices):
+class RevocationReason(models.TextChoices):
     """Why a session ended before its time."""
 
     LOGOUT = "logout"
     REPLAY = "replay"
     REVOKED = "revoked"
     PASSWORD = "password_change"
-    STANDING = "standing_change"
+    ACCOUNT_STATUS = "standing_change"
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
-    def live(self, now: datetime) -> Self:
+    def live(self, now: datetime | Expression) -> Self:
         return self.filter(ended_at=None, expires_at__gt=now, idle_until__gt=now)
 
 
@@ -91,10 +92,10 @@ class Session(models.Model):
         return uuid5(self.pk, f"refresh {generation}").hex
 
     @property
-    def good_token_id(self) -> str:
+    def current_jti(self) -> str:
         return self.token_id(self.generation)
 
-    def advance(self, *, now: datetime) -> None:
+    def rotate(self, *, now: datetime) -> None:
         """Make the next refresh token the good one; the caller holds the lock."""
         self.generation += 1
         self.last_used_at = now.replace(second=0, microsecond=0)
@@ -104,10 +105,8 @@ class Session(models.Model):
         )
 
     @classmethod
-    def touch(cls, pk: UUID, last_used_at: datetime, now: datetime) -> None:
-        """Remember the minute of the last use; costs a write once a minute."""
-        if now - last_used_at >= MINUTE:
-            minute = now.replace(second=0, microsecond=0)
-            cls.objects.filter(pk=pk, last_used_at__lt=minute).update(
-                last_used_at=minute
-            )
+    def touch(cls, pk: UUID, now: datetime) -> None:
+        """Store the minute of the last use."""
+        minute = now.replace(second=0, microsecond=0)
+        unused = cls.objects.filter(pk=pk, last_used_at__lt=minute)
+        unused.update(last_used_at=minute)

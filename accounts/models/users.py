@@ -15,8 +15,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from accounts.auth import blacklist
-from accounts.models.sessions import EndReason, Session
-from accounts.reading import Fragment
+from accounts.models.sessions import RevocationReason, Session
+from taskapi.db.compiled import SQLFragment
 
 models.EmailField.register_lookup(Lower)
 
@@ -26,8 +26,10 @@ ascii_only = RegexValidator(
 )
 
 # The ORM would take two statements to move a counter and to read it.
-ADVANCE = "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
-WRITABLE = {"name", "email", "password", "role", "is_active"}
+INCREMENT_REVISION = (
+    "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
+)
+TRACKED_FIELDS = {"name", "email", "password", "role", "is_active"}
 
 
 class Role(models.TextChoices):
@@ -52,28 +54,28 @@ class UserManager(BaseUserManager["User"]):
     ) -> "User":
         return self.create_user(email, password, **fields, role=Role.ADMIN)
 
-    def lock(self, pk: UUID | str) -> "User":
+    def get_for_update(self, pk: UUID | str) -> "User":
         """The one lock: whatever starts, renews or ends a session, or changes what its
         user owns, holds the user's row. Call inside a transaction; User.DoesNotExist.
         """
         # NO KEY: inserting a row that refers to the user need not wait for it.
         return self.select_for_update(no_key=True).get(pk=pk)
 
-    def advance(self, pk: UUID | str) -> int:
+    def increment_revision(self, pk: UUID | str) -> int:
         """Count one change of what the user owns, holding the user's row until the
         transaction ends, and return the new revision; User.DoesNotExist.
         """
         with connection.cursor() as cursor:
-            cursor.execute(*self.advancing(pk))
+            cursor.execute(*self.increment_revision_sql(pk))
             row = cursor.fetchone()
         if row is None:
             raise self.model.DoesNotExist
         return int(row[0])
 
-    def advancing(self, pk: UUID | str) -> Fragment:
-        """The statement of `advance`, to be part of another."""
+    def increment_revision_sql(self, pk: UUID | str) -> SQLFragment:
+        """The statement of `increment_revision`, to be part of another."""
         key = self.model._meta.pk.get_db_prep_value(pk, connection)
-        return ADVANCE.format(table=self.model._meta.db_table), [key]
+        return INCREMENT_REVISION.format(table=self.model._meta.db_table), [key]
 
 
 class User(AbstractBaseUser):
@@ -92,7 +94,7 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     last_login = None
-    known: dict[str, Any]
+    loaded_fields: dict[str, Any]
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -113,16 +115,19 @@ class User(AbstractBaseUser):
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> Self:
         user = super().from_db(*args, **options)
-        user.known = user.writable()
+        values = user.__dict__
+        user.loaded_fields = {k: values[k] for k in TRACKED_FIELDS & values.keys()}
         return user
 
     def refresh_from_db(self, *args: Any, **options: Any) -> None:
         super().refresh_from_db(*args, **options)
-        self.known = self.writable()
+        self.loaded_fields = self.tracked_fields()
 
-    def writable(self) -> dict[str, Any]:
+    def tracked_fields(self) -> dict[str, Any]:
         """The loaded fields that a save may write."""
-        return {name: self.__dict__[name] for name in WRITABLE & self.__dict__.keys()}
+        return {
+            name: self.__dict__[name] for name in TRACKED_FIELDS & self.__dict__.keys()
+        }
 
     def save(self, *, keep_session: UUID | None = None, **options: Any) -> None:
         """Write what changed since it was read; a new password or standing ends all
@@ -135,31 +140,33 @@ class User(AbstractBaseUser):
             super().save(**options)
         else:
             if options.get("update_fields") is None:
-                options["update_fields"] = [*self.changed(), "updated_at"]
-            reason = self.reason_to_end_sessions()
+                options["update_fields"] = [*self.dirty_fields(), "updated_at"]
+            reason = self.revocation_reason()
             with transaction.atomic():
-                User.objects.lock(self.pk)
+                User.objects.get_for_update(self.pk)
                 super().save(**options)
                 if reason:
                     now = timezone.now()
                     self.end_sessions(now=now, reason=reason, keep=keep_session)
-        self.known = self.writable()
+        self.loaded_fields = self.tracked_fields()
 
-    def changed(self) -> set[str]:
-        now = self.writable()
-        return {name for name in now if now[name] != self.known.get(name)}
+    def dirty_fields(self) -> set[str]:
+        now = self.tracked_fields()
+        return {name for name in now if now[name] != self.loaded_fields.get(name)}
 
-    def reason_to_end_sessions(self) -> EndReason | None:
-        changed = self.changed()
+    def revocation_reason(self) -> RevocationReason | None:
+        changed = self.dirty_fields()
         if "password" in changed:
-            return EndReason.PASSWORD
-        return EndReason.STANDING if changed & {"role", "is_active"} else None
+            return RevocationReason.PASSWORD
+        return (
+            RevocationReason.ACCOUNT_STATUS if changed & {"role", "is_active"} else None
+        )
 
     def end_sessions(
         self,
         *,
         now: datetime,
-        reason: EndReason,
+        reason: RevocationReason,
         only: UUID | None = None,
         keep: UUID | None = None,
     ) -> int:
@@ -175,7 +182,7 @@ class User(AbstractBaseUser):
         if not (only or keep):
             myself = User.objects.filter(pk=self.pk)
             myself.update(session_epoch=F("session_epoch") + 1)
-        blacklist.blacklist([session.good_token_id for session in ending], now)
+        blacklist.blacklist([session.current_jti for session in ending], now)
         return len(ending)
 
     @property
@@ -190,7 +197,7 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_staff
 
     def has_perms(self, perms: list[str], obj: object = None) -> bool:
-        return self.is_active and self.is_staff
+        return all(self.has_perm(perm, obj) for perm in perms)
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_staff
@@ -214,7 +221,7 @@ class User(AbstractBaseUser):
         newer = make_password(raw_password)
         same = User.objects.filter(pk=self.pk, password=self.password)
         if same.update(password=newer):
-            self.password = self.known["password"] = newer
+            self.password = self.loaded_fields["password"] = newer
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # What signs out of the API everywhere signs out of the admin, too.

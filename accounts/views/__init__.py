@@ -1,7 +1,7 @@
 """`/api/auth`: thin; what may be done is decided in models, sessions and passwords."""
 
 from accounts.views.accounts import (
-    EraseView,
+    DeleteAccountView,
     ExportView,
     MeView,
     RegisterView,
@@ -21,7 +21,7 @@ from accounts.views.sessions import (
 )
 
 __all__ = [
-    "EraseView",
+    "DeleteAccountView",
     "ExportView",
     "LoginView",
     "LogoutAllView",

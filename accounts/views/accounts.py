@@ -21,16 +21,16 @@ class EmailTaken(APIException):
 
 
 class RegisterView(PublicView):
-    throttle_classes = [throttles.AddressThrottle]
+    throttle_classes = [throttles.AddressRateThrottle]
 
     @extend_schema(
         operation_id="register",
         request=s.RegisterSerializer,
-        responses={201: s.TokensSerializer, 409: None},
+        responses={201: s.TokenPairSerializer, 409: None},
     )
     def post(self, request: Request) -> Response:
-        """Make an account and sign in."""
-        data = self.input(s.RegisterSerializer)
+        """Create an account and sign in."""
+        data = self.validate(s.RegisterSerializer)
         try:
             with transaction.atomic():
                 user = User.objects.create_user(**data)
@@ -46,16 +46,16 @@ class RegisterView(PublicView):
 class MeView(AccountView):
     @extend_schema(operation_id="getMe", responses=s.UserSerializer)
     def get(self, request: Request) -> Response:
-        """The caller."""
-        return Response(s.UserSerializer(self.caller).data)
+        """Get the signed-in user."""
+        return Response(s.UserSerializer(self.user).data)
 
     @extend_schema(
         operation_id="updateMe", request=s.ProfileSerializer, responses=s.UserSerializer
     )
     def patch(self, request: Request) -> Response:
-        """Change the caller's name."""
-        data = self.input(s.ProfileSerializer)
-        return Response(s.UserSerializer(self.caller.rename(data.get("name"))).data)
+        """Change the user's name."""
+        data = self.validate(s.ProfileSerializer)
+        return Response(s.UserSerializer(self.user.rename(data.get("name"))).data)
 
 
 # Described by those who know what every app holds.
@@ -65,21 +65,21 @@ EXPORT = {"$ref": "#/components/schemas/Export"}
 class ExportView(AccountView):
     @extend_schema(operation_id="exportMe", responses={200: EXPORT})
     def get(self, request: Request) -> StreamingHttpResponse:
-        """Everything held about the caller, streamed as one JSON object."""
+        """Export all data of the user, streamed as one JSON object."""
         self.record("export")
-        chunks = personal_data.stream(self.caller)
+        chunks = personal_data.stream(self.user)
         response = StreamingHttpResponse(chunks, content_type="application/json")
         response["Content-Disposition"] = 'attachment; filename="export.json"'
         return response
 
 
-class EraseView(PasswordView):
+class DeleteAccountView(PasswordView):
     @extend_schema(
-        operation_id="eraseMe", request=s.EraseSerializer, responses={204: None}
+        operation_id="eraseMe", request=s.DeleteAccountSerializer, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Erase the caller's account and everything it owns, for good."""
-        self.prove_password(self.input(s.EraseSerializer)["password"])
-        personal_data.erase(self.caller)
+        """Permanently erase the user's account and everything it owns."""
+        self.require_password(self.validate(s.DeleteAccountSerializer)["password"])
+        personal_data.erase(self.user)
         self.record("erase")
         return Response(status=204)

@@ -9,42 +9,39 @@ from rest_framework.permissions import AllowAny
 from rest_framework.serializers import BaseSerializer
 
 from accounts import audit, throttles
-from accounts.auth.authentication import NoAuthentication, WholeUser
+from accounts.auth.authentication import NoAuthentication
 from accounts.auth.jwt import AccessToken
 from accounts.models import User
-from accounts.reading import Asker, Reading
-from taskapi.api.views import StrictView
+from taskapi.api.views import BaseAPIView
 
 
-class AccountView(StrictView):
-    """What the calls of `/api/auth` share."""
-
-    def reading(self, asker: Asker) -> Reading:
-        self.read = WholeUser(asker.id)
-        return self.read
+class AccountView(BaseAPIView):
+    """A view of the signed-in user's account."""
 
     @property
     def session_id(self) -> UUID:
         return cast(AccessToken, self.request.auth).session_id
 
+    @property
+    def principal(self) -> User:
+        return cast(User, self.request.user)
+
     @cached_property
-    def caller(self) -> User:
-        return self.read.user()
+    def user(self) -> User:
+        """The principal with every column; User.DoesNotExist."""
+        return User.objects.get(pk=self.principal.pk)
 
     def record(self, event: str, **facts: Any) -> None:
-        """An audit event of the signed-in caller."""
-        who = {
-            "user_id": self.request.user.pk,
-            "session_id": self.session_id,
-        }
+        """An audit event of the signed-in user."""
+        who = {"user_id": self.request.user.pk, "session_id": self.session_id}
         audit.record(event, self.request._request, **who, **facts)
 
-    def prove_password(self, password: str) -> None:
-        if not self.caller.check_password(password):
+    def require_password(self, password: str) -> None:
+        if not self.user.check_password(password):
             self.record("password_wrong")
             raise AuthenticationFailed("Invalid credentials")
 
-    def input(self, serializer: type[BaseSerializer[Any]]) -> Any:
+    def validate(self, serializer: type[BaseSerializer[Any]]) -> Any:
         instance = serializer(data=self.request.data, context={"view": self})
         instance.is_valid(raise_exception=True)
         return instance.validated_data
@@ -56,6 +53,6 @@ class PublicView(AccountView):
 
 
 class PasswordView(AccountView):
-    """Takes a password, so each call counts against the caller's address."""
+    """Takes a password, so each call counts against the client's address."""
 
-    throttle_classes = [throttles.AddressThrottle]
+    throttle_classes = [throttles.AddressRateThrottle]

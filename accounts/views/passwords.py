@@ -19,13 +19,13 @@ class PasswordChangeView(PasswordView):
     )
     def post(self, request: Request) -> Response:
         """Change the password and end every other session."""
-        data = self.input(s.PasswordChangeSerializer)
-        self.prove_password(data["currentPassword"])
+        data = self.validate(s.PasswordChangeSerializer)
+        self.require_password(data["currentPassword"])
         try:
             sessions.replace_password(
-                self.caller, data["newPassword"], keep=self.session_id
+                self.user, data["newPassword"], keep=self.session_id
             )
-        except sessions.Refused as error:
+        except sessions.InvalidCredentials as error:
             raise AuthenticationFailed("Invalid credentials") from error
         self.record("password_change")
         return Response(status=204)
@@ -34,18 +34,18 @@ class PasswordChangeView(PasswordView):
 class PasswordForgotView(PublicView, PasswordView):
     @extend_schema(
         operation_id="forgotPassword",
-        request=s.ForgotSerializer,
+        request=s.PasswordResetRequestSerializer,
         responses={202: None},
     )
     def post(self, request: Request) -> Response:
-        """Mail a reset token, if the account exists; the answer never tells."""
-        email = self.input(s.ForgotSerializer)["email"]
-        account = throttles.account_key(email)
+        """Mail a reset token if the account exists; the response never reveals it."""
+        email = self.validate(s.PasswordResetRequestSerializer)["email"]
+        account = throttles.hashed_account(email)
         # Also per account: many addresses must not fill one mailbox.
         if not throttles.count(request._request, "login", f"mail {account}").is_over:
-            passwords.forgot(email)
+            passwords.request_reset(email)
         audit.record(
-            "password_forgot", request._request, account=throttles.account_key(email)
+            "password_forgot", request._request, account=throttles.hashed_account(email)
         )
         return Response(status=202)
 
@@ -53,15 +53,15 @@ class PasswordForgotView(PublicView, PasswordView):
 class PasswordResetView(PublicView, PasswordView):
     @extend_schema(
         operation_id="resetPassword",
-        request=s.ResetSerializer,
+        request=s.PasswordResetConfirmSerializer,
         responses={204: None, 401: None},
     )
     def post(self, request: Request) -> Response:
         """Set a new password with a mailed token and end every session."""
         try:
-            data = self.input(s.ResetSerializer)
+            data = self.validate(s.PasswordResetConfirmSerializer)
             passwords.reset(data["user"], data["newPassword"])
-        except sessions.Refused as error:
+        except sessions.InvalidCredentials as error:
             raise AuthenticationFailed(
                 "The reset token is invalid or spent."
             ) from error

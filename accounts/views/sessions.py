@@ -16,7 +16,7 @@ from accounts import audit, passwords, throttles
 from accounts import serializers as s
 from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken, LogoutToken, RefreshToken
-from accounts.models import EndReason, Session, User
+from accounts.models import RevocationReason, Session, User
 from accounts.views.base import AccountView, PublicView
 from taskapi.api.addresses import client_address
 
@@ -41,16 +41,16 @@ def tokens(session: Session) -> dict[str, Any]:
 
 
 class LoginView(PublicView):
-    throttle_classes = [throttles.AddressThrottle]
+    throttle_classes = [throttles.AddressRateThrottle]
 
     @extend_schema(
         operation_id="login",
         request=s.LoginSerializer,
-        responses={200: s.TokensSerializer, 401: None},
+        responses={200: s.TokenPairSerializer, 401: None},
     )
     def post(self, request: Request) -> Response:
         """Sign in with e-mail and password."""
-        data = self.input(s.LoginSerializer)
+        data = self.validate(s.LoginSerializer)
         # Not before the address's own limit: what that refuses locks nobody out.
         throttles.limit_account(request._request, data["email"])
         session = self.sign_in(data["email"], data["password"])
@@ -65,10 +65,12 @@ class LoginView(PublicView):
             user = passwords.verify(email, password)
             if user is None:
                 break
-            with suppress(sessions.Refused):
+            with suppress(sessions.InvalidCredentials):
                 return start_session(self.request, user)
         audit.record(
-            "login_failed", self.request._request, account=throttles.account_key(email)
+            "login_failed",
+            self.request._request,
+            account=throttles.hashed_account(email),
         )
         raise AuthenticationFailed("Invalid credentials")
 
@@ -79,17 +81,19 @@ class RefreshView(PublicView):
     @extend_schema(
         operation_id="refresh",
         request=s.RefreshTokenSerializer,
-        responses={200: s.TokensSerializer, 401: None},
+        responses={200: s.TokenPairSerializer, 401: None},
     )
     def post(self, request: Request) -> Response:
-        """Trade a refresh token for its one successor."""
-        token = self.token(self.input(s.RefreshTokenSerializer)["refreshToken"])
+        """Exchange a refresh token for its one successor."""
+        token = self.token(self.validate(s.RefreshTokenSerializer)["refreshToken"])
         throttles.enforce(request._request, "refresh", str(token.session_id))
         try:
             session = sessions.refresh(token, now=timezone.now())
-        except sessions.Refused as error:
+        except sessions.InvalidCredentials as error:
             event = (
-                "replay" if isinstance(error, sessions.Replayed) else "refresh_failed"
+                "replay"
+                if isinstance(error, sessions.TokenReused)
+                else "refresh_failed"
             )
             who = {"user_id": token.user_id, "session_id": token.session_id}
             audit.record(event, request._request, **who)
@@ -98,7 +102,7 @@ class RefreshView(PublicView):
 
     def token(self, raw: str) -> RefreshToken:
         try:
-            return RefreshToken.read(raw)
+            return RefreshToken.decode(raw)
         except TokenError as error:
             raise AuthenticationFailed(REFUSED) from error
 
@@ -110,10 +114,10 @@ class LogoutView(PublicView):
         responses={204: None, 401: None},
     )
     def post(self, request: Request) -> Response:
-        """End the session of a refresh token: spent, expired or good, it names it."""
+        """End the session of a refresh token, which may be spent or expired."""
         try:
-            token = LogoutToken.read(
-                self.input(s.RefreshTokenSerializer)["refreshToken"]
+            token = LogoutToken.decode(
+                self.validate(s.RefreshTokenSerializer)["refreshToken"]
             )
         except TokenError as error:
             raise AuthenticationFailed(REFUSED) from error
@@ -126,9 +130,11 @@ class LogoutView(PublicView):
 class LogoutAllView(AccountView):
     @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """End every session of the caller, this one included."""
-        self.input(s.NothingSerializer)
-        sessions.end(self.caller.pk, now=timezone.now(), reason=EndReason.LOGOUT)
+        """End every session of the user, this one included."""
+        self.validate(s.EmptySerializer)
+        sessions.revoke(
+            self.principal.pk, now=timezone.now(), reason=RevocationReason.LOGOUT
+        )
         self.record("logout_all")
         return Response(status=204)
 
@@ -136,8 +142,10 @@ class LogoutAllView(AccountView):
 class SessionListView(AccountView):
     @extend_schema(operation_id="listSessions", responses=s.SessionListSerializer)
     def get(self, request: Request) -> Response:
-        """The caller's live sessions, the last used first."""
-        live = self.caller.sessions.live(timezone.now()).order_by("-last_used_at", "id")
+        """List the user's live sessions, the last used first."""
+        live = self.principal.sessions.live(timezone.now()).order_by(
+            "-last_used_at", "id"
+        )
         context = {"view": self}
         return Response(
             {"items": s.SessionSerializer(live, many=True, context=context).data}
@@ -147,10 +155,12 @@ class SessionListView(AccountView):
 class SessionView(AccountView):
     @extend_schema(operation_id="endSession", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """End one session of the caller."""
-        self.input(s.NothingSerializer)
-        get_object_or_404(self.caller.sessions, pk=pk)
-        caller = self.caller.pk
-        sessions.end(caller, now=timezone.now(), reason=EndReason.REVOKED, only=pk)
+        """End one session of the user."""
+        self.validate(s.EmptySerializer)
+        get_object_or_404(self.principal.sessions, pk=pk)
+        caller = self.principal.pk
+        sessions.revoke(
+            caller, now=timezone.now(), reason=RevocationReason.REVOKED, only=pk
+        )
         self.record("session_ended", ended=pk)
         return Response(status=204)

@@ -1,4 +1,4 @@
-"""Where a request comes from, told only by parties that we trust."""
+"""Where a request comes from, as trusted proxies report it."""
 
 import re
 from functools import lru_cache
@@ -12,18 +12,18 @@ def client_address(request: HttpRequest) -> str | None:
     """The client's address, or None where there is none (a Unix socket).
 
     Each of the NUM_PROXIES trusted proxies appends the address it saw to
-    X-Forwarded-For, so the client is that many entries from the right; whatever
-    stands further left was written by the client itself.
+    X-Forwarded-For, so the client is that many entries from the right; entries
+    further left were written by the client itself.
     """
     address = request.META.get("REMOTE_ADDR", "")
     if settings.NUM_PROXIES:
         hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
         address = hops[-min(settings.NUM_PROXIES, len(hops))].strip() or address
-    return plain(address) or plain(request.META.get("REMOTE_ADDR", ""))
+    return parse_address(address) or parse_address(request.META.get("REMOTE_ADDR", ""))
 
 
 @lru_cache(maxsize=4096)
-def plain(address: str) -> str | None:
+def parse_address(address: str) -> str | None:
     # Some proxies add the port: "192.0.2.1:49152", "[2001:db8::1]:49152".
     bare = re.fullmatch(r"\[(.+)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+", address)
     try:
@@ -36,8 +36,8 @@ def plain(address: str) -> str | None:
     return str(parsed).partition("%")[0]
 
 
-def network(address: str | None) -> str:
-    """What one subscriber holds: an IPv4 address, an IPv6 /64 (RFC 6177)."""
+def client_subnet(address: str | None) -> str:
+    """What one subscriber has: an IPv4 address, an IPv6 /64 (RFC 6177)."""
     if address is None or ":" not in address:
         return address or "local"
     return str(ip_network(f"{address}/64", strict=False))

@@ -1,85 +1,86 @@
-"""List answers, kept under the owner's revision.
+"""List responses, cached under the revision of the data that they show.
 
-The revision moves in the transaction that writes and is read from the database with
-each request, so a cached answer is either current or never used. Losing the cache loses
-time, nothing else.
+The revision moves in the transaction that writes, and is read from the database with
+each request, so a cached body is either current or not used. Losing the cache loses
+time and nothing else.
 """
 
-import re
 from contextlib import suppress
-from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.http import HttpResponse
+from django_redis import get_redis_connection
 from redis.exceptions import RedisError
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from accounts.reading import Asker, redis_client
-from taskapi.api.preconditions import tags
-from taskapi.api.query_params import query_of
+from taskapi.api.cache_keys import prefixed
+from taskapi.api.preconditions import is_not_modified
 
-# Goes up when the shape of the answer changes: a new release reads no old answers.
-SHAPE = 2
-# Bytes. A page of long texts is not worth the room: any query makes a new one.
-MOST_KEPT = 65_536
-
-# Private to the caller, and not used again without asking whether it still holds.
-HEADERS = {"Cache-Control": "private, no-cache"}
+# A page of long texts is not worth the room: each query caches another page.
+MAX_CACHED_BYTES = 65_536
+# Private to the user, and revalidated before each use.
+CACHE_HEADERS = {"Cache-Control": "private, no-cache"}
 
 
-class Entry:
-    """What is kept of the answer to one user's question."""
+class CachedList:
+    """The cached response to one user's list request.
 
-    def __init__(self, request: Request, asker: Asker) -> None:
-        self.request = request._request
-        asked = f"{asker.key} {self.request.path}?{query_of(request)}"
-        # With the user: lists of two users at one URL are never each other's 304.
-        self.what = digest(asked.encode())
-        self.key = f"taskapi:list:{SHAPE}:{asker.key}:{self.what}"
+    `version` names the shape of the items: a new release reads no entries of the old.
+    """
 
-    def tag(self, revision: int) -> str:
-        return f'W/"{SHAPE}-{revision}-{self.what}"'
+    def __init__(self, request: Request, version: str) -> None:
+        user: Any = request.user
+        self.request, self.revision = request._request, user.revision
+        query = self.request.META.get("QUERY_STRING", "")
+        # With the user: lists of two users at one URL never match each other's tag.
+        name = digest(f"{user.pk} {self.request.path}?{query}".encode())
+        self.key = prefixed(f"list:{version}:{user.pk}:{name}")
+        self.etag = f'W/"{version}-{self.revision}-{name}"'
 
-    def known(self, kept: bytes | None) -> int | None:
-        """The revision of the answer that the cache has or else the client; or None."""
-        revision, _ = opened(kept)
-        return self.of_client if revision is None else revision
+    def load(self) -> bytes | None:
+        """The body that was stored at the user's revision, if it is still there."""
+        # The rate limit's round trip may have brought it (accounts.throttles).
+        prefetched: dict[str, Any] = getattr(self.request, "prefetched", {})
+        if self.key in prefetched:
+            entry = prefetched[self.key]
+        elif settings.REDIS_URL:
+            entry = None
+            with suppress(RedisError):
+                entry = get_redis_connection("default").get(self.key)
+        else:
+            entry = cache.get(self.key)
+        prefix = b"%d " % self.revision
+        is_current = isinstance(entry, bytes) and entry.startswith(prefix)
+        return entry[len(prefix) :] if is_current else None
 
-    @cached_property
-    def of_client(self) -> int | None:
-        # As `tag` writes it: of another spelling there would be no page, and no 304.
-        pattern = rf'(?:W/)?"{SHAPE}-(0|[1-9][0-9]{{0,17}})-{self.what}"'
-        try:
-            sent = tags(self.request, "If-None-Match") or ()
-        except ValidationError:
-            return None  # for the answer to tell, to a caller who is known
-        for tag in sent:
-            if found := re.fullmatch(pattern, tag):
-                return int(found[1])
-        return None
-
-    def keep(self, revision: int, body: bytes) -> None:
-        if len(body) > MOST_KEPT:
+    def store(self, body: bytes) -> None:
+        if len(body) > MAX_CACHED_BYTES:
             return
-        value, seconds = b"%d %s" % (revision, body), settings.LIST_CACHE_SECONDS
+        value, seconds = b"%d %s" % (self.revision, body), settings.LIST_CACHE_SECONDS
         if not settings.REDIS_URL:
             cache.set(self.key, value, seconds)
             return
         with suppress(RedisError):
-            redis_client().set_unawaited(self.key, value, seconds)
-
-
-def opened(kept: Any) -> tuple[int | None, bytes]:
-    """The revision and body of an entry; none of what is damaged is used."""
-    if isinstance(kept, bytes):
-        revision, space, body = kept.partition(b" ")
-        if space and revision.isdigit():
-            return int(revision), body
-    return None, b""
+            get_redis_connection("default").set(self.key, value, ex=seconds)
 
 
 def digest(data: bytes) -> str:
     return blake2b(data, digest_size=9).hexdigest()
+
+
+def not_modified(request: Request, etag: str) -> HttpResponse | None:
+    """304 if the client has the representation of this tag."""
+    django_request = request._request
+    if "HTTP_IF_NONE_MATCH" not in django_request.META:
+        return None
+    if not is_not_modified(django_request, etag):
+        return None
+    return HttpResponse(status=304, headers=CACHE_HEADERS | {"ETag": etag})
+
+
+def json_response(body: bytes, etag: str) -> HttpResponse:
+    headers = CACHE_HEADERS | {"ETag": etag}
+    return HttpResponse(body, content_type="application/json", headers=headers)

@@ -28,7 +28,7 @@ def parse(text: str) -> datetime:
 
 
 @extend_schema_field(SCHEMA)
-class InstantField(serializers.DateTimeField):
+class RFC3339DateTimeField(serializers.DateTimeField):
     def to_internal_value(self, value: Any) -> datetime:
         try:
             return parse(value)

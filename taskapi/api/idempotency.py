@@ -1,8 +1,8 @@
 """A retried POST writes once (draft-ietf-httpapi-idempotency-key-header).
 
-Claim, write and stored answer are one transaction, ordered per user by the user's row:
-whatever dies, either all three are there or none, and of N at once one writes and the
-others find its answer.
+The claim of the key, the write and the stored response commit atomically. The claim is
+a unique row, inserted before any other lock is taken: a second request with the key
+waits for it, and then finds the response of the first, or makes the claim itself.
 """
 
 import hashlib
@@ -10,65 +10,93 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import cast
-from uuid import UUID
+from functools import cache
+from typing import Any
 
+from django.apps import apps
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 from django.http import HttpResponse
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
-from tasks.models import StoredAnswer
-
 HEADER = "Idempotency-Key"
-KEPT_HEADERS = ("Location", "ETag")
+STORED_HEADERS = ("Location", "ETag")
 # Quoted, or bare without a quote at its start.
 KEY_PATTERN = (
     r'^("[\x20\x21\x23-\x7e]{1,255}"'
     r"|[\x21\x23-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?)$"
 )
+# An expired record is claimed like a new one; a current one returns no row.
+CLAIM = """
+INSERT INTO {table} (user_id, key, fingerprint, created_at, status, headers, body)
+VALUES (%s, %s, %s, %s, 0, '{{}}', '')
+ON CONFLICT (user_id, key) DO UPDATE
+SET fingerprint = excluded.fingerprint, created_at = excluded.created_at
+WHERE {table}.created_at < %s
+RETURNING id
+"""
+LOCK_NOT_AVAILABLE = "55P03"
 
 
-class KeyReused(Exception):
-    """The key came before with another request."""
+class KeyReused(APIException):
+    status_code = 422
+    default_detail = "This Idempotency-Key was sent before with a different request."
 
 
-class KeyInUse(Exception):
-    """A request with this key, or another write of the user, still runs."""
+class RequestInProgress(APIException):
+    status_code = 409
+    default_detail = "This request, or another write of yours, is still running."
+    headers = {"Retry-After": "1"}
 
 
-def once(request: Request, write: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer of `write`, or the stored one if the request was answered before.
+def idempotent(request: Request, write: Callable[[], HttpResponse]) -> HttpResponse:
+    """The response of `write`, or the stored one if the request was answered before.
 
-    An exception from `write` leaves nothing behind, so a refused request may be
-    mended and sent again with its key.
+    An exception from `write` stores nothing: a rejected request may be corrected and
+    sent again with its key.
     """
-    key = key_of(request)
+    key = idempotency_key(request)
     if key is None:
         return write()
-    with transaction.atomic():
-        hold_user(request)
-        if stored := find(request, key):
-            return replay(stored, fingerprint(request))
-        return store(request, key, write())
+    try:
+        with transaction.atomic():
+            return write_once(request, key, write)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
+            raise RequestInProgress from error
+        raise
 
 
-def key_of(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
     value: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if value is None:
         return None
-    # A structured-field string; the bare form is what most clients send.
+    # A structured-field string; most clients send the bare form.
     key = value[1:-1] if re.fullmatch(r'"[^"]*"', value) else value
     if not re.fullmatch(r"[\x20-\x7e]{1,255}", key):
         raise ValidationError({HEADER: ["Send 1 to 255 printable ASCII characters."]})
     return key
 
 
-def owner(request: Request) -> UUID:
-    return cast(UUID, request.user.pk)
+def write_once(
+    request: Request, key: str, write: Callable[[], HttpResponse]
+) -> HttpResponse:
+    digest = fingerprint(request)
+    claim_id = claim(request, key, digest)
+    if claim_id is None:
+        record = records().get(user_id=request.user.pk, key=key)
+        if record.fingerprint != digest:
+            raise KeyReused
+        return stored_response(record, {"Idempotency-Replayed": "true"})
+    response = write()
+    records().filter(pk=claim_id).update(
+        status=response.status_code,
+        headers={k: response[k] for k in STORED_HEADERS if k in response},
+        body=response.content.decode(),
+    )
+    return response
 
 
 def fingerprint(request: Request) -> str:
@@ -78,47 +106,41 @@ def fingerprint(request: Request) -> str:
     ).hexdigest()
 
 
-def hold_user(request: Request) -> None:
-    try:
-        get_user_model()._default_manager.lock(owner(request))
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", "") == "55P03":  # lock_not_available
-            raise KeyInUse from error
-        raise
+def claim(request: Request, key: str, digest: str) -> int | None:
+    """The id of the new or expired record of this key; None if there is a current one.
 
-
-def find(request: Request, key: str) -> StoredAnswer | None:
-    stored = StoredAnswer.objects.filter(user_id=owner(request), key=key).first()
-    kept_since = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
-    if stored and stored.created_at < kept_since:
-        stored.delete()
-        return None
-    return stored
-
-
-def replay(stored: StoredAnswer, request_fingerprint: str) -> HttpResponse:
-    if stored.fingerprint != request_fingerprint:
-        raise KeyReused
-    return answer(stored, {"Idempotency-Replayed": "true"})
-
-
-def store(request: Request, key: str, response: HttpResponse) -> HttpResponse:
-    stored = StoredAnswer.objects.create(
-        user_id=owner(request),
-        key=key,
-        fingerprint=fingerprint(request),
-        status=response.status_code,
-        headers={k: response[k] for k in KEPT_HEADERS if k in response},
-        body=response.content.decode(),
-        created_at=timezone.now(),
+    Waits for a transaction that has claimed the same key.
+    """
+    now = timezone.now()
+    expired = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+    adapt = connection.ops.adapt_datetimefield_value
+    user_id = (
+        records()
+        .model._meta.get_field("user")
+        .get_db_prep_value(request.user.pk, connection)
     )
-    return answer(stored, {})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CLAIM.format(table=records().model._meta.db_table),
+            [user_id, key, digest, adapt(now), adapt(expired)],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
-def answer(stored: StoredAnswer, headers: dict[str, str]) -> HttpResponse:
+@cache
+def record_model() -> Any:
+    return apps.get_model(settings.IDEMPOTENCY_MODEL)
+
+
+def records() -> Any:
+    return record_model()._default_manager
+
+
+def stored_response(record: Any, headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(
-        stored.body,
+        record.body,
         content_type="application/json",
-        status=stored.status,
-        headers=stored.headers | headers,
+        status=record.status,
+        headers=record.headers | headers,
     )

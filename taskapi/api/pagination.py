@@ -3,8 +3,7 @@
 import hashlib
 import json
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -18,18 +17,21 @@ from django.db.models.fields.tuple_lookups import (
     TupleGreaterThan,
     TupleLessThan,
 )
-from django.http import QueryDict
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from taskapi.api.query_params import parameters, query_of
+from taskapi.api.query_params import integer_parameter, parse_query, raw_query_string
 
-# Set once when the row is made, so a row cannot move while a walk goes by.
-UNMOVING = {"created_at", "deleted_at", "version"}
-# What django.core.signing writes, for those who describe it; opaque to clients.
+# Set once when the row is made, so a row does not move during a walk.
+IMMUTABLE_KEYS = {"created_at", "deleted_at", "version"}
+# Counting is the one part of a page whose cost grows with the number of rows.
+MAX_COUNT = 10_000
+# What django.core.signing writes, for the OpenAPI description; opaque to clients.
 CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}$"
+# Value of the sort key, id, and the owner's revision at the start of the walk.
+Position = tuple[Any, UUID, int]
 
 
 class KeysetPagination(BasePagination):
@@ -37,122 +39,106 @@ class KeysetPagination(BasePagination):
 
     Takes rows ordered by one key and the id. A cursor holds the last row's key and id
     and the owner's revision at the start of the walk; it is signed and bound to the
-    caller, the path and the filters. Rows that were written after the start are left
-    out of a walk over a key that may change: they could have been shown already.
+    user, the path and the filters. Rows that were written after the start are left out
+    of a walk over a mutable key: they could have been shown already.
     """
 
     default_limit, max_limit = 20, 100
-    # Counting is the one part of a page whose cost grows with what there is.
-    most_counted = 10_000
+    max_count = MAX_COUNT
     parameters = ("page", "limit", "cursor")
 
     page: int | None
-    position: tuple[Any, UUID, int] | None
-    found: int | None = None
-    # Whether `found` are all there are, or only those that were come by.
-    is_whole = True
+    position: Position | None
+    total: int | None = None
+    # Whether `total` is all there are, or only those that a search came upon.
+    is_complete = True
     next_cursor: str | None = None
 
     def paginate_queryset(
         self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any]:
-        caller: Any = request.user
-        self.begin(request, caller.pk, queryset.model, *order_of(queryset))
+        self.parse(request, queryset.model, *sort_key(queryset))
         if self.position:
-            rows = self.after(queryset, *self.position)
+            rows = self.rows_after(queryset, *self.position)
         else:
-            # One more tells that there are more.
-            self.found = queryset[: self.most_counted + 1].count()
+            # One more row tells that there are more.
+            self.total = queryset[: self.max_count + 1].count()
             rows = list(queryset[self.offset : self.offset + self.limit + 1])
-        return self.keep(rows, caller.revision, attrgetter(self.key, "pk"))
+        user: Any = request.user
+        return self.trim(rows, user.revision, attrgetter(self.key, "pk"))
 
-    def begin(
-        self,
-        request: Request,
-        owner_id: UUID,
-        model: type[Model],
-        key: str,
-        descending: bool,
+    def parse(
+        self, request: Request, model: type[Model], key: str, descending: bool
     ) -> None:
-        """Read what page is asked for; a cursor's `position` is (value, id, start)."""
-        self.path, self.owner_id = request._request.path, owner_id
-        self.query = query_of(request)
+        """Read which page is asked for; ValidationError."""
+        self.path, self.user_id = request._request.path, request.user.pk
+        self.query = raw_query_string(request)
         self.key, self.descending = key, descending
         self.field: Any = model._meta.get_field(key)
         self.pk: Any = model._meta.pk
-        self.limit, self.page, cursor = asked_page(
+        self.limit, self.page, cursor = parse_page(
             self.query, self.default_limit, self.max_limit
         )
-        self.position = None if cursor is None else self.open(cursor)
+        self.position = None if cursor is None else self.decode_cursor(cursor)
         self.offset = (self.page - 1) * self.limit if self.page else 0
 
-    def after(self, queryset: Any, value: Any, pk: UUID, start: int) -> list[Any]:
-        if not self.is_unmoving:
-            queryset = queryset.unmoved_since(start)
+    def rows_after(
+        self, queryset: Any, value: Any, pk: UUID, revision: int
+    ) -> list[Any]:
         rows: list[Any] = []
-        for part in self.beyond(value, pk):
-            rows += queryset.filter(part)[: self.limit + 1 - len(rows)]
+        for part in keyset_filters(self.field, self.descending, value, pk):
+            wanted = self.limit + 1 - len(rows)
+            rows += not_modified_since(queryset, self.key, revision).filter(part)[
+                :wanted
+            ]
         return rows
 
-    @property
-    def is_unmoving(self) -> bool:
-        return self.key in UNMOVING
-
-    def beyond(self, value: Any, pk: Any) -> list[Any]:
-        """What comes after a row in this order: first what has the key, then nulls.
-
-        As (key, id) against the row's, so that an index starts right there.
-        """
-        than = TupleLessThan if self.descending else TupleGreaterThan
-        nulls = Q(**{self.key: None})
-        if value is None:
-            return [nulls & Q(**{f"id__{'lt' if self.descending else 'gt'}": pk})]
-        after = than(Tuple(self.key, "id"), (value, pk))
-        return [after, nulls] if self.field.null else [after]
-
-    def keep(
-        self, rows: list[Any], revision: int, place: Callable[[Any], tuple[Any, Any]]
+    def trim(
+        self,
+        rows: Sequence[Any],
+        revision: int,
+        get_position: Callable[[Any], tuple[Any, Any]],
     ) -> list[Any]:
         """The page out of rows that are one more than the page if there is another;
-        `place` tells a row's key and id.
+        `get_position` returns a row's key and id.
         """
-        rows, more = rows[: self.limit], rows[self.limit :]
-        if more:
+        page = list(rows[: self.limit])
+        if len(rows) > self.limit:
             start = self.position[2] if self.position else revision
-            self.next_cursor = self.seal(*place(rows[-1]), start)
-        return rows
+            self.next_cursor = self.encode_cursor(*get_position(page[-1]), start)
+        return page
 
-    def seal(self, value: Any, pk: Any, start: int) -> str:
+    def encode_cursor(self, value: Any, pk: Any, revision: int) -> str:
         is_time = isinstance(value, datetime)
         text = value.isoformat() if is_time else None if value is None else str(value)
-        return self.signer().sign_object([text, str(pk), start], compress=True)
+        return self.signer().sign_object([text, str(pk), revision], compress=True)
 
-    def open(self, cursor: str) -> tuple[Any, UUID, int]:
+    def decode_cursor(self, cursor: str) -> Position:
         try:
-            value, pk, start = self.signer().unsign_object(cursor)
+            value, pk, revision = self.signer().unsign_object(cursor)
         except signing.BadSignature as error:
             message = "This cursor is not from a list of yours with these filters."
             raise ValidationError({"cursor": [message]}, "invalid") from error
-        return self.field.to_python(value), self.pk.to_python(pk), start
+        return self.field.to_python(value), self.pk.to_python(pk), revision
 
     def signer(self) -> signing.Signer:
-        """Binds a cursor to who asked for what; the limit may change on the way.
+        """Binds a cursor to the user and the question; the limit may change on the way.
 
         Signs no time: an unchanged page has the same cursor, and so the same ETag.
         """
-        asked = parameters(self.query).items()
-        kept = sorted((k, v) for k, v in asked if k not in self.parameters)
-        bound = json.dumps([str(self.owner_id), self.path, kept])
+        sent = parse_query(self.query).items()
+        filters = sorted((k, v) for k, v in sent if k not in self.parameters)
+        bound = json.dumps([str(self.user_id), self.path, filters])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
 
     def envelope(self, items: Any) -> dict[str, Any]:
-        found, most = self.found, self.most_counted
-        total = None if found is None else min(found, most)
+        total = None if self.total is None else min(self.total, self.max_count)
+        is_exact = self.total == total and self.is_complete
         return {
             "items": items,
             "total": total,
-            "totalIsExact": None if found is None else self.is_whole and found <= most,
+            "totalIsExact": None if total is None else is_exact,
             "page": self.page,
             "totalPages": None if total is None else math.ceil(total / self.limit),
             "nextCursor": self.next_cursor,
@@ -163,11 +149,11 @@ class KeysetPagination(BasePagination):
         properties = {
             "items": schema | {"maxItems": self.max_limit},
             "total": number
-            | {"maximum": self.most_counted, "description": "None with a cursor."},
+            | {"maximum": self.max_count, "description": "`null` with a cursor."},
             "totalIsExact": {
                 "type": ["boolean", "null"],
-                "description": "False where there may be more than are counted: beyond "
-                "10,000, and in a search (`q`) that fills its page early.",
+                "description": "False where counting stopped: at 10,000, and in a "
+                "search (`q`) whose page was filled early.",
             },
             "page": number | {"minimum": 1},
             "totalPages": number,
@@ -181,57 +167,69 @@ class KeysetPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         integer = {"type": "integer", "minimum": 1}
-        schemas = {
-            # No default: generated clients would send it along with a cursor.
-            "page": integer | {"maximum": 10**9},
-            "limit": integer
-            | {"default": self.default_limit, "maximum": self.max_limit},
-            "cursor": {"type": "string", "pattern": CURSOR},
-        }
-        descriptions = {
-            "page": "Which page, 1 if you do not say; not with `cursor`.",
-            "limit": "How many items a page has.",
-            "cursor": "`nextCursor` of the page before, with the same filters.",
-        }
+        limit = {"default": self.default_limit, "maximum": self.max_limit}
         return [
-            {
-                "name": name,
-                "in": "query",
-                "required": False,
-                "description": descriptions[name],
-                "schema": schema,
-            }
-            for name, schema in schemas.items()
+            # No default: generated clients would send it along with a cursor.
+            parameter(
+                "page",
+                "The page number; 1 by default, not with `cursor`.",
+                integer | {"maximum": 10**9},
+            ),
+            parameter("limit", "The number of items on a page.", integer | limit),
+            parameter(
+                "cursor",
+                "`nextCursor` of the previous page, with the same filters.",
+                {"type": "string", "pattern": CURSOR},
+            ),
         ]
 
 
-def order_of(queryset: QuerySet[Any]) -> tuple[str, bool]:
-    """The key that a queryset is sorted by, and whether descending."""
+def parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def sort_key(queryset: QuerySet[Any]) -> tuple[str, bool]:
+    """The key that a queryset is ordered by, and whether descending."""
     term: Any = queryset.query.order_by[0]
     return term.lstrip("-"), term.startswith("-")
 
 
+def keyset_filters(field: Any, descending: bool, value: Any, pk: Any) -> list[Any]:
+    """The rows after a row in this order, in parts: first those with a key, then nulls.
+
+    (key, id) is compared with the row's, so that an index scan starts there.
+    """
+    is_after: Any = TupleLessThan if descending else TupleGreaterThan
+    has_no_key = Q(**{field.name: None})
+    if value is None:
+        return [has_no_key & Q(**{f"id__{'lt' if descending else 'gt'}": pk})]
+    after = is_after(Tuple(field.name, "id"), (value, pk))
+    return [after, has_no_key] if field.null else [after]
+
+
+def not_modified_since(queryset: Any, key: str, revision: Any) -> Any:
+    """Without the rows that a walk over a mutable key could meet twice."""
+    if key in IMMUTABLE_KEYS:
+        return queryset
+    return queryset.filter(revision__lte=revision)
+
+
 @lru_cache(maxsize=1024)
-def asked_page(
-    query: str, default: int, most: int
+def parse_page(
+    query: str, default: int, maximum: int
 ) -> tuple[int, int | None, str | None]:
-    """Limit, page and cursor of a query string: a page or a cursor; ValidationError."""
-    sent = parameters(query)
-    limit, cursor = whole(sent, "limit", default, most), sent.get("cursor")
+    """Limit, and page or cursor, of a query string; ValidationError."""
+    sent = parse_query(query)
+    limit = integer_parameter(sent, "limit", default, maximum)
+    cursor = sent.get("cursor")
     if cursor is None:
-        return limit, whole(sent, "page", 1, 10**9), None
+        return limit, integer_parameter(sent, "page", 1, 10**9), None
     if "page" in sent:
         raise ValidationError({"page": ["Send page or cursor, not both."]})
     return limit, None, cursor
-
-
-def whole(sent: QueryDict, name: str, default: int, most: int) -> int:
-    """A parameter that is a whole number from 1 to `most`, in ASCII digits."""
-    text = sent.get(name)
-    if text is None:
-        return default
-    if not re.fullmatch(r"[0-9]{1,10}", text) or not 1 <= int(text) <= most:
-        raise ValidationError(
-            {name: [f"Send a whole number from 1 to {most}."]}, "invalid"
-        )
-    return int(text)

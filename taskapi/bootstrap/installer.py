@@ -15,16 +15,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-# Only a `.venv` made here has this file. It names the Python that made it, once the
-# making is complete. A `.venv` made by hand is installed into, but never removed.
-MARK = VENV / "taskapi-python"
-MADE_WITH = f"{sys.version}\n{sys.base_prefix}\n"
+# Only a `.venv` that this module created has this file. It names the Python that was
+# used, once the creation is complete. Packages are installed into any other `.venv`,
+# too, but it is never removed.
+MARKER = VENV / "taskapi-python"
+CREATED_WITH = f"{sys.version}\n{sys.base_prefix}\n"
 RUNTIME = "requirements.txt"
 TEST = "requirements-test.txt"
 SERVICES = "requirements-services.txt"
 INCLUDED = {RUNTIME: [RUNTIME], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
-# One may undo the other: they pin the same packages, but change at different commits.
-TOUCHED = {RUNTIME: [RUNTIME, TEST], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
+# Either may undo the other: they pin the same packages, but change independently.
+INVALIDATED = {RUNTIME: [RUNTIME, TEST], TEST: [RUNTIME, TEST], SERVICES: [SERVICES]}
 FAILURES = {
     r"DO NOT MATCH THE HASHES": "a package does not have the hash in {file}",
     r"connection broken|from versions: none|Timeout|ProxyError|SSLError": (
@@ -35,7 +36,7 @@ FAILURES = {
 
 
 class RefusalError(Exception):
-    """A sentence for the user, and the output that says more."""
+    """A sentence for the user, and the output that explains it."""
 
     def __init__(self, sentence: str, output: str = "") -> None:
         super().__init__(sentence)
@@ -43,10 +44,10 @@ class RefusalError(Exception):
 
 
 def prepare(requirements: str, *options: str) -> None:
-    """Make `.venv` hold the packages of a lock file, unless it does already."""
+    """Install the packages of a lock file into `.venv`, unless it has them."""
     if is_ready(requirements):
         return
-    with only_one():
+    with lock():
         if not is_ready(requirements):
             ensure_venv()
             install(requirements, *options)
@@ -57,11 +58,11 @@ def is_ready(requirements: str) -> bool:
 
 
 def is_usable() -> bool:
-    return PYTHON.exists() and read(MARK) in {None, MADE_WITH}
+    return PYTHON.exists() and read(MARKER) in {None, CREATED_WITH}
 
 
 def ensure_venv() -> None:
-    if MARK.exists():
+    if MARKER.exists():
         if is_usable():
             return
         shutil.rmtree(VENV)
@@ -74,14 +75,14 @@ def create_venv() -> None:
     for module in ("venv", "ensurepip"):
         if importlib.util.find_spec(module) is None:
             raise RefusalError(f"this Python lacks {module}: install python3-venv")
-    say("making .venv")
+    log("making .venv")
     VENV.mkdir()
-    MARK.touch()
+    MARKER.touch()
     command: list[str | Path] = [sys.executable, "-m", "venv", VENV]
-    made = subprocess.run(command, capture_output=True, text=True)
-    if made.returncode:
-        raise RefusalError("making .venv failed", made.stdout + made.stderr)
-    MARK.write_text(MADE_WITH)
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise RefusalError("making .venv failed", result.stdout + result.stderr)
+    MARKER.write_text(CREATED_WITH)
 
 
 def check_handmade_venv() -> None:
@@ -90,14 +91,14 @@ def check_handmade_venv() -> None:
         subprocess.run([PYTHON, "-c", probe], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         sentence = (
-            f"{VENV} is no working environment of Python 3.11 or newer: remove it"
+            f"{VENV} is not a working environment of Python 3.11 or newer: remove it"
         )
         raise RefusalError(sentence) from None
 
 
 def install(requirements: str, *options: str) -> None:
-    say(f"installing {requirements} into .venv")
-    for file in TOUCHED[requirements]:
+    log(f"installing {requirements} into .venv")
+    for file in INVALIDATED[requirements]:
         stamp(file).unlink(missing_ok=True)
     pip = [
         str(PYTHON),
@@ -109,17 +110,17 @@ def install(requirements: str, *options: str) -> None:
         "--require-hashes",
     ]
     command = [*pip, *options, "-r", str(ROOT / requirements)]
-    done = subprocess.run(
+    result = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    if done.returncode:
-        raise RefusalError(explain(requirements, done.stdout), done.stdout)
+    if result.returncode:
+        raise RefusalError(explain(requirements, result.stdout), result.stdout)
     for file in INCLUDED[requirements]:
         stamp(file).write_text(digest(file))
 
 
 def explain(requirements: str, output: str) -> str:
-    """One sentence for what pip took many to say."""
+    """Summarise pip's output in one sentence."""
     for pattern, sentence in FAILURES.items():
         if re.search(pattern, output):
             return sentence.format(file=requirements)
@@ -138,19 +139,19 @@ def read(path: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     print(f"taskapi: {message}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def only_one() -> Iterator[None]:
-    """Let one command at a time change the checkout."""
+def lock() -> Iterator[None]:
+    """Let only one command at a time change the checkout."""
     folder = os.open(ROOT, os.O_RDONLY)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("waiting for another taskapi command to finish installing")
+            log("waiting for another taskapi command to finish installing")
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:

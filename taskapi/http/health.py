@@ -13,7 +13,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from taskapi.api.errors import RETRY_AFTER_SECONDS, plain_response
+from taskapi.api.errors import RETRY_AFTER_SECONDS, error_response
 from taskapi.http import graceful_shutdown
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -75,7 +75,7 @@ def only_read(view: View) -> View:
     def guarded(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"}:
             return view(request)
-        response = plain_response(405, f'Method "{request.method}" not allowed.')
+        response = error_response(405, f'Method "{request.method}" not allowed.')
         response["Allow"] = "GET, HEAD"
         return response
 

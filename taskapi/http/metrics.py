@@ -23,7 +23,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 
-from taskapi.api.errors import plain_response
+from taskapi.api.errors import error_response
 from taskapi.http.health import only_read
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -76,7 +76,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if sent and is_bearer(sent, token):
         return exposition(request)
     kind = AuthenticationFailed if sent else NotAuthenticated
-    response = plain_response(401, str(kind.default_detail))
+    response = error_response(401, str(kind.default_detail))
     response["WWW-Authenticate"] = "Bearer"
     return response
 

@@ -7,7 +7,6 @@ would be answered without our headers and our error shape, and it keeps query st
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from django.conf import settings
@@ -20,16 +19,16 @@ from opentelemetry.propagate import extract
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from taskapi.http import logs, redis
+from taskapi.http import logs
 from taskapi.http.metrics import METHODS
 
-# A worker that stops waits so long for a collector that is away.
+# How long a worker that stops waits for a collector that is away.
 EXPORT_SECONDS = 2
 tracer: Any = trace.NoOpTracer()
 
 
 def start() -> None:
-    """In each worker, after the fork: a thread of its own sends what it did."""
+    """Export spans from a thread of each worker; call it after the fork."""
     endpoint = str(settings.OTEL_EXPORTER_OTLP_ENDPOINT).rstrip("/")
     exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=EXPORT_SECONDS)
     instrument(BatchSpanProcessor(exporter))
@@ -44,20 +43,10 @@ def instrument(processor: SpanProcessor) -> None:
     PsycopgInstrumentor().instrument(tracer_provider=provider)
     RedisInstrumentor().instrument(tracer_provider=provider)
     tracer = provider.get_tracer("taskapi")
-    logs.trace_id = trace_id
-    redis.span = command_span
+    logs.get_trace_id = get_trace_id
 
 
-def command_span(name: str) -> AbstractContextManager[Any]:
-    """As the instrumentation makes them, for commands that go by it."""
-    attributes = {"db.system": "redis", "db.statement": name}
-    span: AbstractContextManager[Any] = tracer.start_as_current_span(
-        name, kind=trace.SpanKind.CLIENT, attributes=attributes
-    )
-    return span
-
-
-def trace_id() -> str:
+def get_trace_id() -> str:
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else ""
 
@@ -69,7 +58,7 @@ class TracingMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        # A method that a client made up is no name for a span.
+        # Unknown methods are no names for spans.
         name = request.method if request.method in METHODS else "HTTP"
         caller = extract(request.headers)
         with tracer.start_as_current_span(

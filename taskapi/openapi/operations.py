@@ -1,4 +1,4 @@
-"""What operations may answer besides what their views say."""
+"""What the document says of an operation besides what its view declares."""
 
 from textwrap import dedent
 from typing import Any
@@ -6,112 +6,54 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.permissions import AllowAny
 
-from taskapi.openapi import examples, extensions
-from taskapi.openapi import responses as described
-from taskapi.openapi.components import JSON, UUID_PATTERN, ref
-from taskapi.openapi.links import links
+from taskapi.api.openapi import EXAMPLE_ID, RATE_LIMIT, Operation, ref
+from taskapi.openapi import apps, extensions, responses
+from taskapi.openapi.responses import JSON, SUCCESSES, default_errors
 
 __all__ = ["Schema", "extensions"]  # the latter registers itself by being imported
 
-# Serializer -> component, where the former's name says less to a client.
-NAMES = {
-    "TaskInput": "CreateTask",
-    "TaskPatch": "UpdateTask",
-    "TaskReplacement": "ReplaceTask",
-    "VersionOnly": "RestoreTask",
-    "Profile": "UpdateMe",
-    "Erase": "EraseMe",
-    "PasswordChange": "ChangePassword",
-    "Forgot": "ForgotPassword",
-    "Reset": "ResetPassword",
-}
-SUCCESSES = {
-    200: "Done.",
-    201: "Made.",
-    202: "Taken on.",
-    204: "Done; there is nothing to tell.",
-    304: "What If-None-Match names is still current.",
-}
-REFUSALS = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    406: "NotAcceptable",
-    409: "StillRunning",
-    412: "PreconditionFailed",
-    413: "PayloadTooLarge",
-    415: "UnsupportedMediaType",
-    422: "IdempotencyKeyReused",
-    428: "PreconditionRequired",
-    429: "TooManyRequests",
-    500: "InternalServerError",
-    503: "ServiceUnavailable",
-}
-OTHER_REFUSALS = {
-    ("register", 409): "EmailTaken",
-    ("batchTasks", 412): "OperationPreconditionFailed",
-}
-# Asks the database only after the answer.
-NEVER = {("forgotPassword", 503)}
-CACHED = ("Cache-Control", "Vary")
-SUCCESS_HEADERS = {
-    ("createTask", 201): ("Location", "ETag", "Idempotency-Replayed"),
-    ("listTasks", 200): ("List-ETag", *CACHED),
-    ("listTasks", 304): ("List-ETag", *CACHED),
-    ("getTask", 200): ("ETag", *CACHED),
-    ("getTask", 304): ("ETag", *CACHED),
-    ("updateTask", 200): ("ETag",),
-    ("replaceTask", 200): ("ETag",),
-    ("restoreTask", 200): ("ETag", "Idempotency-Replayed"),
-    ("batchTasks", 200): ("Idempotency-Replayed",),
-    ("exportMe", 200): ("Content-Disposition",),
-    ("exportTasks", 200): ("Content-Disposition",),
-}
+UUID_PATTERN = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
 
 
 class Schema(AutoSchema):
     def get_operation(self, *args: Any) -> dict[str, Any] | None:
+        added = apps.merged("OPERATIONS")
         operation = super().get_operation(*args)
         if operation:
+            own: Operation = added.get(operation["operationId"], {})
             summary, _, more = operation.pop("description").partition("\n")
             operation["summary"] = summary.rstrip(".")
             if more.strip():
                 operation["description"] = dedent(more).strip()
-            # Said in full: some generators take `[{}]` for "needs a token".
+            # In full: some generators take `[{}]` for "needs a token".
             if self.is_public:
                 operation["security"] = []
+            if "tag" in own:
+                operation["tags"] = [own["tag"]]
             describe_ids(operation.get("parameters", []))
-            self.complete_answers(operation)
-            add_examples(operation)
+            self.add_errors(operation["responses"], own)
+            complete_successes(operation["responses"], own)
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+            add_examples(operation, own)
         return operation
 
-    def complete_answers(self, operation: dict[str, Any]) -> None:
-        name, answers = operation["operationId"], operation["responses"]
-        refused = {status for status in map(int, answers) if status >= 400}
-        for status in refused | self.refusals():
-            if (name, status) not in NEVER:
-                kind = OTHER_REFUSALS.get((name, status), REFUSALS[status])
-                answers[str(status)] = ref("responses", kind)
-        for status, answer in answers.items():
-            if int(status) < 400:
-                own = SUCCESS_HEADERS.get((name, int(status)), ())
-                answer["description"] = SUCCESSES[int(status)]
-                answer["headers"] = described.headers(*described.LIMITS, *own)
-                if onward := links(name, int(status)):
-                    answer["links"] = onward
-        operation["responses"] = dict(sorted(answers.items()))
+    def add_errors(self, answers: dict[str, Any], own: Operation) -> None:
+        declared = {status for status in map(int, answers) if status >= 400}
+        defaults = default_errors()
+        names = {status: defaults[status] for status in declared | self.errors()}
+        for status, name in (names | own.get("errors", {})).items():
+            if name:
+                answers[str(status)] = ref("responses", name)
 
-    def refusals(self) -> set[int]:
-        """What this operation may answer whatever its view does."""
+    def errors(self) -> set[int]:
+        """The statuses of the errors that do not depend on what the view does."""
         statuses = {400, 405, 406, 415, 429, 500, 503}
         if not self.is_public:
             statuses.add(401)
-        if self.method != "GET":  # also a DELETE's body is read
+        if self.method != "GET":  # the body of a DELETE is read, too
             statuses.add(413)
         if "{" in self.path:
-            statuses |= {403, 404} if "/tasks/" in self.path else {404}
+            statuses.add(404)
         return statuses
 
     @property
@@ -119,15 +61,13 @@ class Schema(AutoSchema):
         return AllowAny in self.view.permission_classes
 
     def get_tags(self) -> list[str]:
-        if self.path.startswith("/api/auth/"):
-            return ["Accounts"]
-        is_trash = "/trash" in self.path or self.path.endswith("/restore")
-        return ["Trash"] if is_trash else ["Tasks"]
+        """The name of the app, which the operation's own tag replaces."""
+        return [type(self.view).__module__.partition(".")[0].capitalize()]
 
     def get_serializer_name(self, serializer: Any, direction: Any) -> str:
         name = super().get_serializer_name(serializer, direction)
         bare = name.removesuffix("Serializer")
-        return NAMES.get(bare, bare)
+        return str(apps.merged("COMPONENT_NAMES").get(bare, bare))
 
     def get_paginated_name(self, serializer_name: str) -> str:
         return f"{serializer_name}List"
@@ -136,20 +76,30 @@ class Schema(AutoSchema):
 def describe_ids(parameters: list[dict[str, Any]]) -> None:
     for parameter in parameters:
         if parameter["in"] == "path":
-            # No capitals: to Django that is no such route.
+            # Django's routes match no capital letters.
             parameter["schema"]["pattern"] = UUID_PATTERN
-            parameter["description"] = "As `id` in the answers."
-            parameter["example"] = examples.TASK_ID
+            parameter["description"] = "An `id` from a response."
+            parameter["example"] = EXAMPLE_ID
 
 
-def add_examples(operation: dict[str, Any]) -> None:
-    name = operation["operationId"]
-    if name in examples.REQUESTS:
-        content = operation["requestBody"]["content"][JSON]
-        content["example"] = examples.REQUESTS[name]
+def complete_successes(answers: dict[str, Any], own: Operation) -> None:
+    links = {name: ref("links", name) for name in own.get("links", [])}
+    for status, answer in answers.items():
+        if int(status) < 400:
+            answer["description"] = SUCCESSES[int(status)]
+            names = *RATE_LIMIT, *own.get("headers", [])
+            answer["headers"] = responses.header_refs(*names)
+            if links and int(status) < 300:
+                answer["links"] = links
+
+
+def add_examples(operation: dict[str, Any], own: Operation) -> None:
+    if "request" in own:
+        operation["requestBody"]["content"][JSON]["example"] = own["request"]
     for status, answer in operation["responses"].items():
-        if status in {"200", "201"} and name in examples.ANSWERS:
-            answer["content"][JSON]["example"] = examples.ANSWERS[name]
-        for media_type, content in answer.get("content", {}).items():
-            if media_type in examples.FILES:
-                content["example"] = examples.FILES[media_type]
+        content = answer.get("content", {})
+        if status in {"200", "201"} and "response" in own:
+            content[JSON]["example"] = own["response"]
+        for media_type, example in own.get("files", {}).items():
+            if media_type in content:
+                content[media_type]["example"] = example

@@ -1,200 +1,237 @@
-"""Headers and refusals, which the OpenAPI description has once and refers to."""
+"""Headers and errors, which the document defines once and refers to."""
 
+from functools import cache
 from typing import Any
 
 from taskapi.api.errors import CODES
-from taskapi.openapi.components import JSON, REQUEST_ID_TEXT, ref, text
-from taskapi.openapi.examples import REQUEST_ID, STARTED
+from taskapi.api.openapi import (
+    COUNTED_RATE_LIMIT,
+    EXAMPLE_REQUEST_ID,
+    RATE_LIMIT,
+    ErrorResponse,
+    header,
+    object_of,
+    ref,
+    text,
+)
+from taskapi.openapi import apps
 
-
-def header(
-    description: str, schema: dict[str, Any], *, required: bool = True
-) -> dict[str, Any]:
-    return {"description": description, "required": required, "schema": schema}
-
-
+JSON = "application/json"
+SUCCESSES = {
+    200: "OK.",
+    201: "Created.",
+    202: "Accepted.",
+    204: "No content.",
+    304: "Not modified: a tag of If-None-Match is still current.",
+}
+REQUEST_ID = text("^[A-Za-z0-9._-]{1,64}$")
 POLICY = header(
-    "The limits that apply, in whole seconds (draft-ietf-httpapi-ratelimit-headers).",
+    "The rate limits that apply (draft-ietf-httpapi-ratelimit-headers).",
     text(r'^"[a-z]+";q=\d+;w=\d+(, "[a-z]+";q=\d+;w=\d+)*$'),
 )
 USAGE = header(
-    "What is left of them, and for how many seconds.",
+    "The requests left under each limit, and the seconds until it resets.",
     text(r'^"[a-z]+";r=\d+;t=\d+(, "[a-z]+";r=\d+;t=\d+)*$'),
 )
 HEADERS = {
-    "X-Request-Id": header("The request's own id, or a new one.", REQUEST_ID_TEXT),
+    "X-Request-Id": header(
+        "The id of the request: the one it sent, or a new one.", REQUEST_ID
+    ),
     "RateLimit-Policy": POLICY,
     "RateLimit": USAGE,
     "Counted-RateLimit-Policy": POLICY | {"required": False},
     "Counted-RateLimit": USAGE | {"required": False},
-    "Retry-After": header("Whole seconds.", {"type": "integer", "minimum": 1}),
+    "Retry-After": header(
+        "The number of seconds to wait.", {"type": "integer", "minimum": 1}
+    ),
     "WWW-Authenticate": header(
-        "Bearer, and why the token was refused (RFC 6750).",
+        "Bearer, with an error code if a token was rejected (RFC 6750).",
         text('^Bearer( error="invalid_token")?$'),
     ),
-    "Allow": header(
-        "The methods that are allowed.", text("^[A-Z]+(, [A-Z]+)*$", minLength=3)
+    "Allow": header("The allowed methods.", text("^[A-Z]+(, [A-Z]+)*$", minLength=3)),
+    "ETag": header("The version of the resource.", text(r'^"v[1-9]\d*"$')),
+    "List-ETag": header(
+        "Changes whenever the list may have changed.", text('^W/"[A-Za-z0-9-]+"$')
     ),
-    "Location": header(
-        "Where the task is.",
-        text("^/api/tasks/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
-    ),
-    "ETag": header("The task's version.", text(r'^"v[1-9]\d*"$')),
-    "List-ETag": header("Changes when the list may have.", text('^W/"[A-Za-z0-9-]+"$')),
     "Cache-Control": header(
-        "May be kept, and is asked for again.", text("^private, no-cache$")
+        "The client may store the response, and revalidates it before each use.",
+        text("^private, no-cache$"),
     ),
-    "Vary": header("Names Authorization.", text("(^|, )Authorization(,|$)")),
+    "Vary": header("Contains Authorization.", text("(^|, )Authorization(,|$)")),
     "Idempotency-Replayed": header(
-        "The answer is the one to the first request with this Idempotency-Key.",
+        "Present if this is the response to the first request with the same "
+        "Idempotency-Key.",
         text(enum=["true"]),
         required=False,
     ),
     "Content-Disposition": header(
-        "A name to keep it under.", text('^attachment; filename="[a-z.]+"$')
+        "The suggested file name.", text('^attachment; filename="[a-z.]+"$')
     ),
 }
-LIMITS = ("RateLimit-Policy", "RateLimit")
-# Only once the request was counted, which some refusals come before.
-COUNTED = ("Counted-RateLimit-Policy", "Counted-RateLimit")
+FIELD_DETAIL = {
+    "field": "title",
+    "code": "blank",
+    "message": "This field may not be blank.",
+}
+ERRORS = {
+    "BadRequest": ErrorResponse(
+        400,
+        "The request is invalid: VALIDATION_ERROR with `details`, MALFORMED_JSON or "
+        "BAD_REQUEST.",
+        "title: This field may not be blank.",
+        COUNTED_RATE_LIMIT,
+        {"code": "VALIDATION_ERROR", "details": [FIELD_DETAIL]},
+    ),
+    "Unauthorized": ErrorResponse(
+        401,
+        "The token is missing, invalid, expired or revoked, or the credentials are "
+        "wrong.",
+        "The access token is invalid, expired or revoked.",
+        ("WWW-Authenticate", *COUNTED_RATE_LIMIT),
+    ),
+    "MethodNotAllowed": ErrorResponse(
+        405,
+        "The response to every method that this path does not document, and never to "
+        "this operation. `Allow` lists the allowed methods, with HEAD and OPTIONS.",
+        'Method "TRACE" not allowed.',
+        ("Allow", *COUNTED_RATE_LIMIT),
+    ),
+    "NotAcceptable": ErrorResponse(
+        406,
+        "`Accept` excludes every media type of this operation.",
+        "Could not satisfy the request Accept header.",
+    ),
+    "StillRunning": ErrorResponse(
+        409,
+        "A request with this Idempotency-Key, or another write of yours, is still "
+        "running.",
+        "This request, or another write of yours, is still running.",
+        ("Retry-After", *RATE_LIMIT),
+    ),
+    "PayloadTooLarge": ErrorResponse(
+        413, "The body is too large.", "The body is too large.", COUNTED_RATE_LIMIT
+    ),
+    "UnsupportedMediaType": ErrorResponse(
+        415,
+        "The body is not application/json in UTF-8.",
+        'Unsupported media type "text/plain" in request.',
+        COUNTED_RATE_LIMIT,
+    ),
+    "IdempotencyKeyReused": ErrorResponse(
+        422,
+        "The Idempotency-Key was used before with a different request.",
+        "This Idempotency-Key came before with another request.",
+        RATE_LIMIT,
+    ),
+    "TooManyRequests": ErrorResponse(
+        429,
+        "Too many requests; wait for Retry-After seconds.",
+        "Request was throttled. Expected available in 42 seconds.",
+        ("Retry-After", *RATE_LIMIT),
+    ),
+    "InternalServerError": ErrorResponse(
+        500, "Something went wrong.", "Something went wrong", COUNTED_RATE_LIMIT
+    ),
+    "ServiceUnavailable": ErrorResponse(
+        503,
+        "The database does not respond; retry after Retry-After seconds.",
+        "The database does not answer; try again.",
+        ("Retry-After", *COUNTED_RATE_LIMIT),
+    ),
+}
 
 
-def headers(*names: str) -> dict[str, Any]:
-    """References; what stands before the name proper tells variants apart."""
+def errors() -> list[tuple[str, ErrorResponse]]:
+    """Components by status; of one status the project's come last."""
+    found = apps.merged("ERRORS") | ERRORS
+    return sorted(found.items(), key=lambda item: item[1].status)
+
+
+@cache
+def default_errors() -> dict[int, str]:
+    """Status -> component: the project's, else the first of the apps'."""
+    names = {error.status: name for name, error in reversed(errors())}
+    return names | {error.status: name for name, error in ERRORS.items()}
+
+
+def components() -> dict[str, dict[str, Any]]:
+    """The headers, links and errors of the project and of the apps."""
+    return {
+        "responses": {name: error_component(error) for name, error in errors()},
+        "headers": HEADERS | apps.merged("HEADERS"),
+        "links": apps.merged("LINKS"),
+    }
+
+
+def error_component(error: ErrorResponse) -> dict[str, Any]:
+    code = CODES[error.status]
+    body = {"code": code, "message": error.message} | error.error
+    example = {"error": body, "requestId": EXAMPLE_REQUEST_ID}
+    content = {"schema": ref("schemas", "ErrorResponse"), "example": example}
+    more = ["MALFORMED_JSON", "VALIDATION_ERROR"] if error.status == 400 else []
+    return {
+        "description": error.description,
+        "headers": header_refs(*error.headers),
+        "content": {JSON: content},
+        # Not in the schema: clients should have one type for all errors.
+        "x-error-codes": [code, *more],
+    }
+
+
+def header_refs(*names: str) -> dict[str, Any]:
+    """References by the name of the header; a prefix tells its variants apart."""
     return {
         name.removeprefix("Counted-").removeprefix("List-"): ref("headers", name)
         for name in ("X-Request-Id", *names)
     }
 
 
-def error_codes(status: int) -> list[str]:
-    more = ["MALFORMED_JSON", "VALIDATION_ERROR"] if status == 400 else []
-    return [CODES[status], *more]
-
-
-def refusal(
-    status: int, description: str, message: str, *named: str, **more: Any
+def when_code_is(
+    code: str, then: dict[str, Any], otherwise: dict[str, Any]
 ) -> dict[str, Any]:
-    error = {"code": CODES[status], "message": message} | more
-    example = {"error": error, "requestId": REQUEST_ID}
-    content = {"schema": ref("schemas", "ErrorResponse"), "example": example}
-    return {
-        "description": description,
-        "headers": headers(*named),
-        "content": {JSON: content},
-        # Not in the schema: clients are to have one type for all errors.
-        "x-error-codes": error_codes(status),
-    }
+    condition = {"properties": {"code": {"const": code}}, "required": ["code"]}
+    return {"if": condition, "then": then, "else": otherwise}
 
 
-FIELD_DETAIL = {
-    "field": "title",
-    "code": "blank",
-    "message": "This field may not be blank.",
-}
-REFUSALS = {
-    "BadRequest": refusal(
-        400,
-        "The input is refused: VALIDATION_ERROR with `details`, MALFORMED_JSON or "
-        "BAD_REQUEST.",
-        "title: This field may not be blank.",
-        *COUNTED,
-        code="VALIDATION_ERROR",
-        details=[FIELD_DETAIL],
-    ),
-    "Unauthorized": refusal(
-        401,
-        "No token, or one that is invalid, expired or revoked; or bad credentials.",
-        "The access token is invalid, expired or revoked.",
-        "WWW-Authenticate",
-        *COUNTED,
-    ),
-    "Forbidden": refusal(
-        403,
-        "Somebody else's task.",
-        "This task belongs to somebody else.",
-        *LIMITS,
-    ),
-    "NotFound": refusal(404, "Not found.", "Task not found.", *COUNTED),
-    "MethodNotAllowed": refusal(
-        405,
-        "Not an answer of this operation, but to every method of this path that is "
-        "described nowhere here; `Allow` lists those that are, with HEAD and OPTIONS.",
-        'Method "TRACE" not allowed.',
-        "Allow",
-        *COUNTED,
-    ),
-    "NotAcceptable": refusal(
-        406,
-        "`Accept` leaves out what is served here.",
-        "Could not satisfy the request Accept header.",
-    ),
-    "EmailTaken": refusal(
-        409,
-        "This e-mail address is registered already.",
-        "This e-mail address is already registered.",
-        *LIMITS,
-    ),
-    "StillRunning": refusal(
-        409,
-        "A request with this Idempotency-Key, or another write of yours, still runs.",
-        "This request, or another write of yours, is still running.",
-        "Retry-After",
-        *LIMITS,
-    ),
-    "PreconditionFailed": refusal(
-        412,
-        "If-Match or `version` is not current; `error.current` is.",
-        "The task has changed; error.current is what it is now.",
-        "ETag",
-        *LIMITS,
-        current=STARTED,
-    ),
-    "OperationPreconditionFailed": refusal(
-        412,
-        "An operation's `version` is not current: `error.index` tells whose, "
-        "`error.current` what is. Nothing was written.",
-        "operations[0]: The task has changed; error.current is what it is now.",
-        *LIMITS,
-        current=STARTED,
-        index=0,
-    ),
-    "PayloadTooLarge": refusal(
-        413, "The body is too large.", "The body is too large.", *COUNTED
-    ),
-    "UnsupportedMediaType": refusal(
-        415,
-        "Only application/json in UTF-8 is read.",
-        'Unsupported media type "text/plain" in request.',
-        *COUNTED,
-    ),
-    "IdempotencyKeyReused": refusal(
-        422,
-        "The Idempotency-Key came before with another request.",
-        "This Idempotency-Key came before with another request.",
-        *LIMITS,
-    ),
-    "PreconditionRequired": refusal(
-        428,
-        "If-Match is required.",
-        "Send If-Match with the ETag of the task that this one replaces.",
-        *LIMITS,
-    ),
-    "TooManyRequests": refusal(
-        429,
-        "Too many requests; wait for Retry-After seconds.",
-        "Request was throttled. Expected available in 42 seconds.",
-        "Retry-After",
-        *LIMITS,
-    ),
-    "InternalServerError": refusal(
-        500, "Something went wrong.", "Something went wrong", *COUNTED
-    ),
-    "ServiceUnavailable": refusal(
-        503,
-        "The database is away; retry after Retry-After seconds.",
-        "The database does not answer; try again.",
-        "Retry-After",
-        *COUNTED,
+def without(*names: str) -> dict[str, Any]:
+    return {"properties": dict.fromkeys(names, False)}
+
+
+SCHEMAS = {
+    # Generated code names variables after types, too: `Error` would be its `error`.
+    "ErrorResponse": object_of(error=ref("schemas", "Error"), requestId=REQUEST_ID),
+    "Error": {
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "code": {
+                "type": "string",
+                "enum": sorted({*CODES.values(), "VALIDATION_ERROR", "MALFORMED_JSON"}),
+            },
+            "message": text(minLength=1, description="A sentence for people."),
+            "details": {
+                "type": "array",
+                "description": "Present with VALIDATION_ERROR only.",
+                "items": ref("schemas", "FieldError"),
+                "minItems": 1,
+            },
+        },
+        **when_code_is(
+            "VALIDATION_ERROR",
+            {"required": ["details"]} | without("index", "current"),
+            when_code_is(
+                "PRECONDITION_FAILED",
+                {"required": ["current"]} | without("details"),
+                without("details", "current"),
+            ),
+        ),
+    },
+    "FieldError": object_of(
+        field=text(
+            description="A path such as `operations.3.data.title`; empty for the whole "
+            "body."
+        ),
+        code=text(minLength=1),
+        message=text(minLength=1),
     ),
 }

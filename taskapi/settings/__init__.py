@@ -1,7 +1,7 @@
-"""All settings, read from the environment; the README's table explains each.
+"""All settings, read from the environment; docs/settings.md explains each.
 
 Every variable is checked before any is used, so a bad deployment stops at the start
-and names everything that is wrong. `NAME_FILE` reads a variable from a file.
+with a list of all errors. `NAME_FILE` reads a variable from a file.
 """
 
 import functools
@@ -15,9 +15,9 @@ from taskapi.http.logs import configuration as log_configuration
 from taskapi.settings import databases, rest
 from taskapi.settings.environment import (
     Environment,
-    collector,
     hosts,
     origins,
+    otlp_url,
     secret,
 )
 
@@ -26,12 +26,12 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 env = Environment()
 
 
-def names(name: str, default: list[str], check: Callable[[list[str]], None]) -> Any:
+def csv(name: str, default: list[str], check: Callable[[list[str]], None]) -> Any:
     return env.list(name, default, subcast=str.strip, validate=check)
 
 
 signing_key = functools.partial(env.str, validate=functools.partial(secret, 32))
-whole = functools.partial(env.int, validate=validate.Range(min=1))
+positive_int = functools.partial(env.int, validate=validate.Range(min=1))
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", validate=functools.partial(secret, 50))
@@ -41,14 +41,14 @@ JWT_ACCESS_SECRET_PREVIOUS = signing_key("JWT_ACCESS_SECRET_PREVIOUS", None)
 JWT_REFRESH_SECRET_PREVIOUS = signing_key("JWT_REFRESH_SECRET_PREVIOUS", None)
 JWT_ISSUER = env.str("JWT_ISSUER", "taskapi")
 JWT_AUDIENCE = env.str("JWT_AUDIENCE", "taskapi")
-ACCESS_TOKEN_SECONDS = whole("ACCESS_TOKEN_SECONDS", 15 * 60)
-REFRESH_TOKEN_DAYS = whole("REFRESH_TOKEN_DAYS", 7)
-SESSION_DAYS = whole("SESSION_DAYS", 30)
+ACCESS_TOKEN_SECONDS = positive_int("ACCESS_TOKEN_SECONDS", 15 * 60)
+REFRESH_TOKEN_DAYS = positive_int("REFRESH_TOKEN_DAYS", 7)
+SESSION_DAYS = positive_int("SESSION_DAYS", 30)
 REFRESH_GRACE_SECONDS = env.int(
     "REFRESH_GRACE_SECONDS", 10, validate=validate.Range(0, 60)
 )
-ALLOWED_HOSTS = names("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], hosts)
-CORS_ALLOWED_ORIGINS = names("CORS_ALLOWED_ORIGINS", [], origins)
+ALLOWED_HOSTS = csv("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], hosts)
+CORS_ALLOWED_ORIGINS = csv("CORS_ALLOWED_ORIGINS", [], origins)
 HTTPS = env.bool("HTTPS", True)
 NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(min=0))
 DATABASE = env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
@@ -61,29 +61,29 @@ RATE_LIMITS = {
     "refresh": env.limit("RATE_LIMIT_REFRESH", "10/15m"),
     "user": env.limit("RATE_LIMIT_USER", "600/1m"),
 }
-WEB_THREADS = whole("WEB_THREADS", 4)
-MAX_BODY_BYTES = whole("MAX_BODY_BYTES", 4 * 1024 * 1024)
-LIST_CACHE_SECONDS = whole("LIST_CACHE_SECONDS", 60)
-TRASH_RETENTION_DAYS = whole("TRASH_RETENTION_DAYS", 30)
-IDEMPOTENCY_HOURS = whole("IDEMPOTENCY_HOURS", 24)
+WEB_THREADS = positive_int("WEB_THREADS", 4)
+MAX_BODY_BYTES = positive_int("MAX_BODY_BYTES", 4 * 1024 * 1024)
+LIST_CACHE_SECONDS = positive_int("LIST_CACHE_SECONDS", 60)
+TRASH_RETENTION_DAYS = positive_int("TRASH_RETENTION_DAYS", 30)
+IDEMPOTENCY_HOURS = positive_int("IDEMPOTENCY_HOURS", 24)
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "")
 EMAIL = env.email("EMAIL_URL", "console://")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "taskapi@localhost")
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
-    "OTEL_EXPORTER_OTLP_ENDPOINT", None, validate=collector
+    "OTEL_EXPORTER_OTLP_ENDPOINT", None, validate=otlp_url
 )
 LOG_LEVEL = env.str(
     "LOG_LEVEL", "INFO", validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
 )
 
-keys = [SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET]
-if None not in keys and len(set(keys)) < len(keys):
-    env.refuse("SECRET_KEY", "SECRET_KEY and the two JWT secrets must all differ.")
-env.stop_if_bad()
+secrets = [SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET]
+if None not in secrets and len(set(secrets)) < len(secrets):
+    env.reject("SECRET_KEY", "SECRET_KEY and the two JWT secrets must all differ.")
+env.raise_if_invalid()
 
 INSTALLED_APPS = [
-    # First, so that their commands come before Django's of the same name.
+    # First, so that their commands override Django's of the same name.
     "accounts",
     "tasks",
     "taskapi",
@@ -102,7 +102,18 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "taskapi.http.middleware.RequestMiddleware",
-    "taskapi.http.middleware.GateMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "taskapi.http.middleware.RejectMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Requests for /api/ go from here to the end of the list.
+    "taskapi.http.middleware.AdminOnlyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "taskapi.http.middleware.api_entry",
 ]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "taskapi.http.tracing.TracingMiddleware")
@@ -127,7 +138,7 @@ DATABASES = {
     "default": DATABASE
     | {
         "OPTIONS": ENGINE_OPTIONS[DATABASE["ENGINE"]] | DATABASE.get("OPTIONS", {}),
-        # Each thread keeps its own.
+        # Each thread keeps its own connection.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -166,8 +177,12 @@ if PASSWORD_BLOCKLIST:
         {"NAME": f"{PASSWORD_VALIDATION}.CommonPasswordValidator"}
     )
 PASSWORD_RESET_TIMEOUT = 3600
-# Who exports and erases what is held about a person; each names a module of one app.
+# Modules of the apps, each for its own data: what is exported and erased with an
+# account, which rows expire, and what the OpenAPI document says of it.
 PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]
+HOUSEKEEPING = ["accounts.housekeeping", "tasks.housekeeping"]
+IDEMPOTENCY_MODEL = "tasks.IdempotencyRecord"
+OPENAPI_MODULES = ["accounts.openapi", "tasks.openapi"]
 SIMPLE_JWT = {
     "TOKEN_TYPE_CLAIM": "typ",
     "USER_ID_CLAIM": "sub",
@@ -181,17 +196,12 @@ CORS_ALLOW_HEADERS = rest.CORS_ALLOW_HEADERS
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 SILENCED_SYSTEM_CHECKS = [
-    # No redirect from HTTP: a token sent in the clear is lost, and a redirect would
-    # hide it (ASVS 4.1.2).
+    # No redirect from HTTP: it would hide that a token was sent in the clear
+    # (ASVS 4.1.2).
     "security.W008",
-    # RequestMiddleware is Django's SecurityMiddleware, and sets X-Frame-Options, too;
-    # GateMiddleware is its CsrfViewMiddleware. The checks know Django's names only.
-    "security.W001",
-    "security.W002",
-    "security.W003",
-    # The check does not see that the constraint on lower(email) says more.
+    # The check does not see that the constraint on lower(email) implies it.
     "auth.E003",
-    # SQLite reads the tasks that PostgreSQL counts by its covering indexes.
+    # SQLite ignores the covering indexes, which PostgreSQL counts tasks by.
     "models.W040",
 ]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
@@ -214,7 +224,7 @@ LOGGING = log_configuration(
     LOG_LEVEL,
     {
         "django": {"handlers": [], "propagate": True},
-        # Our own line per request says the same.
+        # The log line of each request has the same facts.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },

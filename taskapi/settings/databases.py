@@ -1,4 +1,4 @@
-"""How PostgreSQL, SQLite and Redis are spoken to."""
+"""The options of the connections to PostgreSQL, SQLite and Redis."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ from redis.retry import Retry
 
 
 def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
-    """Per engine; `prepare` is whether statements may be prepared."""
+    """Options by engine; `prepare` tells whether statements may be prepared."""
     return {
         "django.db.backends.sqlite3": {
-            # IMMEDIATE: writers queue; else one fails half-way, "database is locked".
+            # With DEFERRED, one of two writers fails: "database is locked".
             "transaction_mode": "IMMEDIATE",
             "timeout": 10,
             "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
         },
         "taskapi.db.postgresql": {
-            # Each connection plans a statement once: Django sends the same texts again.
+            # Each connection plans a statement once, as Django repeats their texts.
             "server_side_binding": True,
             "prepare_threshold": 5 if prepare else None,
             "connect_timeout": 2,
-            # A server that vanished without a word is given up on, not waited for.
+            # A server that vanished without closing its connections times out.
             "tcp_user_timeout": 4000,
             "keepalives_idle": 10,
             "keepalives_interval": 2,
@@ -28,12 +28,12 @@ def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
             "options": " ".join(
                 f"-c {name}={value}"
                 for name, value in {
-                    # Else Django sets it by a statement for each connection.
+                    # Otherwise Django runs a statement for it on each connection.
                     "TimeZone": "UTC",
                     "statement_timeout": "5s",
                     "lock_timeout": "3s",
                     "idle_in_transaction_session_timeout": "10s",
-                    # To compile a search takes longer than to run it.
+                    # Compiling a search takes longer than running it.
                     "jit": "off",
                 }.items()
             ),
@@ -47,9 +47,9 @@ def redis_cache(url: str | None) -> dict[str, Any]:
         "LOCATION": url,
         "KEY_PREFIX": "taskapi",
         "OPTIONS": {
-            # Not pickle: whoever writes to Redis must not be able to run code here.
+            # Not pickle: write access to Redis must not allow code execution here.
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "REDIS_CLIENT_CLASS": "taskapi.http.redis.BreakerRedis",
+            "REDIS_CLIENT_CLASS": "taskapi.http.redis.RedisClient",
             "IGNORE_EXCEPTIONS": True,
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,

@@ -1,4 +1,4 @@
-"""How a variable of the environment is read, and what it is refused for."""
+"""Parses and validates the variables of the environment."""
 
 import re
 from importlib.util import find_spec
@@ -9,11 +9,11 @@ import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
 
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 
 
 def secret(minimum: int, value: str) -> None:
-    """Refuse a key that is short or made of few characters (RFC 7518 section 3.2)."""
+    """Reject a key that is short or has few distinct characters (RFC 7518, 3.2)."""
     if len(value.encode()) < minimum or len(set(value)) < 10:
         raise ValidationError(
             f"Needs at least {minimum} random bytes; make one with: "
@@ -22,7 +22,7 @@ def secret(minimum: int, value: str) -> None:
 
 
 def origins(values: list[str]) -> None:
-    """Refuse what is not scheme://host[:port] (RFC 6454 section 6.2)."""
+    """Reject what is not scheme://host[:port] (RFC 6454 section 6.2)."""
     for value in values:
         if not re.fullmatch(r"https?://[^/*\s]+", value):
             hint = "is not an origin such as https://app.example.com."
@@ -31,26 +31,26 @@ def origins(values: list[str]) -> None:
 
 def hosts(values: list[str]) -> None:
     if "*" in values:
-        raise ValidationError("Name the hosts; * would believe any Host header.")
+        raise ValidationError("List the hosts; * would accept any Host header.")
 
 
-def collector(url: str) -> None:
+def otlp_url(url: str) -> None:
     if not re.match(r"https?://[^/\s]", url):
         raise ValidationError("Use http:// or https://.")
     if not find_spec("opentelemetry"):
         raise ValidationError("Tracing needs: pip install -r requirements-tracing.txt")
 
 
-def limit(text: str) -> Limit:
+def limit(text: str) -> RateLimit:
     try:
-        return Limit.parse(text)
+        return RateLimit.parse(text)
     except ValueError as error:
         raise ValidationError(str(error)) from None
 
 
 def database(text: str) -> Any:
     if not re.match(r"(postgres(ql)?|sqlite)://", text):
-        raise ValidationError("Use postgres:// (production) or sqlite:// (to try out).")
+        raise ValidationError("Use postgres:// (production) or sqlite:// (for trials).")
     try:
         found = dj_database_url.parse(text)
     except ValueError:
@@ -71,7 +71,7 @@ def email(text: str) -> Any:
 
 
 class Environment(FileAwareEnv):
-    """Reads on past a bad variable; an empty one counts as unset."""
+    """Collects all errors; an empty variable counts as unset."""
 
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
@@ -82,15 +82,15 @@ class Environment(FileAwareEnv):
         try:
             value = super()._get_value(env_key, default)
         except (OSError, ValueError):
-            self.refuse(env_key, f"{env_key}_FILE is not a readable text file.")
+            self.reject(env_key, f"{env_key}_FILE is not a readable text file.")
             return default
         return default if value == "" else value
 
-    def refuse(self, name: str, reason: str) -> None:
+    def reject(self, name: str, reason: str) -> None:
         self._errors[name].append(reason)
 
-    def stop_if_bad(self) -> None:
-        """Raise ImproperlyConfigured, which names everything that was refused."""
+    def raise_if_invalid(self) -> None:
+        """Raise ImproperlyConfigured, which lists all errors."""
         try:
             self.seal()
         except EnvValidationError as error:

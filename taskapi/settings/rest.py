@@ -1,16 +1,41 @@
-"""REST framework, its description in OpenAPI, and the headers that browsers may see."""
+"""REST framework, the OpenAPI document, and the headers that browsers may see."""
+
+DESCRIPTION = """\
+An API for tasks. No write is lost, duplicated or silently overwritten.
+
+**Signing in.** `register` and `login` return an access token, which is valid for 15
+minutes and sent as `Authorization: Bearer …`, and a refresh token, which `refresh`
+exchanges for its one successor. Reusing a spent refresh token ends its session.
+
+**Errors** have one shape, `Error`, on every path and for every status. `error.code` is
+for programs, `error.message` for people, and `error.details` names each invalid field.
+A field or query parameter that is not documented here is rejected, never ignored. Every
+response carries `X-Request-Id`: the request's own, if it sent one, or a new one.
+
+**Concurrency.** A task's `ETag` is its version. `PUT` requires it in `If-Match`;
+`PATCH`, `DELETE` and `restore` accept it there, or as `version` in the body, and return
+412 with the current task if it does not match. Without it, `PATCH` sets the fields that
+are sent and no others.
+
+**Retries.** A `POST` under `/api/tasks` may carry an `Idempotency-Key`: sent again
+within 24 hours, it writes nothing and returns the first response, marked
+`Idempotency-Replayed`. 429 and 503 carry `Retry-After`; `RateLimit` has what is left.
+
+`HEAD` is served wherever `GET` is, and `OPTIONS` lists the methods of a path.
+"""
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.auth.authentication.SessionTokenAuthentication"
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.CallerThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.UserRateThrottle"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "taskapi.api.negotiation.ContentNegotiation",
     "DEFAULT_PARSER_CLASSES": ["taskapi.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "taskapi.api.pagination.KeysetPagination",
-    # OPTIONS tells no more than Allow does.
+    # OPTIONS returns nothing but Allow.
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "taskapi.openapi.operations.Schema",
     "EXCEPTION_HANDLER": "taskapi.api.errors.exception_handler",
@@ -18,7 +43,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
+    "DESCRIPTION": DESCRIPTION,
     "VERSION": "1.0.0",
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "SERVERS": [{"url": "/"}],
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -36,8 +64,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "Role": "accounts.models.Role",
         "Status": "tasks.models.Status",
-        "Priority": [(name, name) for name in ("LOW", "MEDIUM", "HIGH", "URGENT")],
-        "BatchOp": [(name, name) for name in ("create", "update", "delete")],
+        "Priority": "tasks.models.Priority.names",
+        "BatchOp": "tasks.serializers.batch.REQUIRED",
     },
 }
 

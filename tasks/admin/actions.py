@@ -7,18 +7,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
+from tasks.access import TaskNotFound
 from tasks.exports import csv_format
-from tasks.exports.files import EXPORTED, owned
+from tasks.exports.files import EXPORT_COLUMNS, with_owners
 from tasks.exports.formats import CSV
 from tasks.exports.snapshot import Snapshot
 from tasks.models import LIVE, Status, Task
-from tasks.operations import Author, Delete, Operation, Update, perform_one
+from tasks.operations import ActorContext, Delete, Operation, Update, perform_one
 
 
-def author(request: HttpRequest, task: Task) -> Author:
+def author_of(request: HttpRequest, task: Task) -> ActorContext:
     actor_id = cast(UUID, request.user.pk)
     request_id = request.META["HTTP_X_REQUEST_ID"]
-    return Author(task.user_id, actor_id, request_id, timezone.now())
+    return ActorContext(task.user_id, actor_id, request_id, timezone.now())
 
 
 def perform_each(
@@ -27,24 +28,24 @@ def perform_each(
     operation: type[Operation],
     **values: str,
 ) -> int:
-    """Do one thing to each task, in a transaction of its own; how many there were."""
+    """Perform an operation on each task in its own transaction; return their number."""
     count = 0
     for task in tasks:
         try:
-            perform_one(operation(values, task.pk), author(request, task))
-        except Task.DoesNotExist:
-            continue  # trashed since the list was read
+            perform_one(operation(values, task.pk), author_of(request, task))
+        except TaskNotFound:
+            continue  # deleted since the list was read
         count += 1
     return count
 
 
-@admin.action(description="Mark the chosen tasks done")
+@admin.action(description="Mark the chosen tasks as done")
 def mark_done(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> None:
     open_ = tasks.filter(LIVE).exclude(status=Status.DONE)
     count = perform_each(request, open_, Update, status=Status.DONE)
-    model_admin.message_user(request, f"Marked {count} task(s) done.")
+    model_admin.message_user(request, f"Marked {count} task(s) as done.")
 
 
 @admin.action(description="Move the chosen tasks to the trash")
@@ -60,4 +61,4 @@ def export_csv(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> StreamingHttpResponse:
     snapshot = Snapshot(tasks, source=Task.objects.select_related("user"))
-    return CSV.attachment(csv_format.write(owned(snapshot), EXPORTED))
+    return CSV.attachment(csv_format.write(with_owners(snapshot), EXPORT_COLUMNS))

@@ -3,8 +3,8 @@ from typing import Any
 from django import forms
 
 
-class ExactText(forms.CharField):
-    """Keeps text as it is: Django would trim it, and browsers send CR LF for LF."""
+class UnstrippedCharField(forms.CharField):
+    """Keeps text unchanged: Django would strip it, and browsers send CR LF for LF."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options | {"strip": False})

@@ -1,4 +1,4 @@
-"""What the search box of the tasks finds, within what there are indexes for."""
+"""The search of the task list, limited to what the indexes support."""
 
 import re
 from functools import reduce
@@ -12,44 +12,43 @@ from django.utils.text import smart_split, unescape_string_literal
 from tasks.models import LIVE, TRASHED, Task
 
 HELP = (
-    'Words or a "quoted part" of the title, or the whole e-mail address of the owner.'
+    'Words or a "quoted phrase" of the title, or the full e-mail address of the owner.'
 )
-NEWEST = 10_000
-# PostgreSQL's index knows three letters or digits in a row, and nothing shorter.
+MAX_UNINDEXED = 10_000
+# The trigram index finds three letters or digits in a row, and nothing shorter.
 INDEXED = re.compile(r"\w{3}")
 
 
-def found(
+def search_tasks(
     request: HttpRequest, tasks: QuerySet[Task], search_term: str
 ) -> QuerySet[Task]:
-    words = [unquoted(word) for word in smart_split(search_term)]
+    words = [unquote(word) for word in smart_split(search_term)]
     owners = [word for word in words if "@" in word]
     titles = [word for word in words if "@" not in word]
     for email in owners:
         tasks = tasks.filter(user__email__lower=email.lower())
     if titles:
-        tasks = tasks.filter(titled(titles))
+        tasks = tasks.filter(title_contains(titles))
     if words and not (owners or any(map(INDEXED.search, titles))):
-        hint = (
-            f"Without three letters in a row only the newest {NEWEST:,} are searched."
-        )
+        bound = f"only the newest {MAX_UNINDEXED:,} tasks are searched"
+        hint = f"Without three letters in a row, {bound}."
         messages.warning(request, hint)
-        tasks = tasks.filter(newest())
+        tasks = tasks.filter(is_newest())
     return tasks
 
 
-def newest() -> Q:
+def is_newest() -> Q:
     moments = Task.objects.order_by("-created_at", "-id").values_list("created_at")
-    bound = moments[NEWEST - 1 : NEWEST].first()
+    bound = moments[MAX_UNINDEXED - 1 : MAX_UNINDEXED].first()
     return Q(created_at__gte=bound[0]) if bound else Q()
 
 
-def titled(words: list[str]) -> Q:
+def title_contains(words: list[str]) -> Q:
     every = reduce(and_, (Q(title__icontains=word) for word in words))
-    # Said twice: the index on titles is of live tasks, that of the trash is another.
+    # Live and deleted tasks have separate indexes on the title.
     return LIVE & every | TRASHED & every
 
 
-def unquoted(word: str) -> str:
+def unquote(word: str) -> str:
     is_quoted = word[0] in "\"'" and word[0] == word[-1] and len(word) > 1
     return unescape_string_literal(word) if is_quoted else word

@@ -7,18 +7,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tasks.admin import actions, search
-from tasks.admin.fields import ExactText
-from tasks.models import OF_ALL_OWNERS, Change, Task
+from tasks.admin.fields import UnstrippedCharField
+from tasks.models import ADMIN_INDEX_PREDICATE, Task, TaskChange
 from tasks.operations import Create, Delete, Update, perform, perform_one
 
-SHOWN = 50
+MAX_CHANGES = 50
 
 
 class ChangeInline(admin.TabularInline):
-    """The newest part of the history."""
+    """The newest changes of a task."""
 
-    model = Change
-    verbose_name_plural = f"Changes, the last {SHOWN}"
+    model = TaskChange
+    verbose_name_plural = f"Changes, the last {MAX_CHANGES}"
     fields = readonly_fields = (
         "version",
         "changed_at",
@@ -30,12 +30,12 @@ class ChangeInline(admin.TabularInline):
     max_num = extra = 0
     can_delete = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TaskChange]:
         match: Any = request.resolver_match
         task_id = match.kwargs.get("object_id")
-        all_ = Change.objects.filter(task_id=task_id).order_by(*self.ordering)
-        newest = all_.values("pk")[:SHOWN]
-        return Change.objects.filter(pk__in=newest).order_by(*self.ordering)
+        all_ = TaskChange.objects.filter(task_id=task_id).order_by(*self.ordering)
+        newest = all_.values("pk")[:MAX_CHANGES]
+        return TaskChange.objects.filter(pk__in=newest).order_by(*self.ordering)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -48,7 +48,7 @@ class ChangeInline(admin.TabularInline):
 
 @admin.register(Task)
 class TaskAdmin(admin.ModelAdmin):
-    """Writes the way the API does: version, history and the owner's revision."""
+    """Writes through operations, as the API does: version, history and revision."""
 
     list_display = (
         "title",
@@ -66,7 +66,7 @@ class TaskAdmin(admin.ModelAdmin):
         "created_at",
         ("deleted_at", admin.EmptyFieldListFilter),
     )
-    # Others have no index of their own, without an owner in front.
+    # The other columns have no index that does not start with the owner.
     sortable_by = ("created_at",)
     search_fields = ("title", "user__email")
     search_help_text = search.HELP
@@ -81,21 +81,21 @@ class TaskAdmin(admin.ModelAdmin):
         "deleted_at",
     )
     formfield_overrides = {
-        models.CharField: {"form_class": ExactText},
-        models.TextField: {"form_class": ExactText},
+        models.CharField: {"form_class": UnstrippedCharField},
+        models.TextField: {"form_class": UnstrippedCharField},
     }
     inlines = (ChangeInline,)
     actions = (actions.mark_done, actions.trash, actions.export_csv)
     actions_on_any_number = ("export_csv",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
-        every = super().get_queryset(request).filter(OF_ALL_OWNERS)
+        every = super().get_queryset(request).filter(ADMIN_INDEX_PREDICATE)
         return every.prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
     ) -> tuple[QuerySet[Task], bool]:
-        return search.found(request, queryset, search_term), False
+        return search.search_tasks(request, queryset, search_term), False
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Task | None = None
@@ -105,20 +105,20 @@ class TaskAdmin(admin.ModelAdmin):
     def has_change_permission(
         self, request: HttpRequest, obj: Task | None = None
     ) -> bool:
-        # What is in the trash can be looked at; its owner may restore it.
+        # Deleted tasks are read-only here; their owners may restore them.
         is_live = obj is None or obj.deleted_at is None
         return is_live and super().has_change_permission(request, obj)
 
     has_delete_permission = has_change_permission
 
     def formfield_for_dbfield(self, *args: Any, **options: Any) -> Any:
-        # A field counts as changed by what the page showed, not by what is there now:
-        # else a page opened before the owner's edit would put the old text back.
+        # A change is a difference from what the page showed, not from the database:
+        # otherwise an old page would undo a later edit of the owner.
         return super().formfield_for_dbfield(*args, show_hidden_initial=True, **options)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         offered = super().get_actions(request)
-        offered.pop("delete_selected", None)  # "trash" can be undone
+        offered.pop("delete_selected", None)  # "trash" is reversible
         return offered
 
     def save_model(
@@ -127,15 +127,15 @@ class TaskAdmin(admin.ModelAdmin):
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         values.pop("user", None)
         if change:
-            perform_one(Update(values, obj.pk), actions.author(request, obj))
+            perform_one(Update(values, obj.pk), actions.author_of(request, obj))
         else:
-            [task] = perform([Create(values)], actions.author(request, obj))
+            [task] = perform([Create(values)], actions.author_of(request, obj))
             obj.pk = task.pk
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
-        # Django's would list the history, all of which stays: this is the trash.
+        # Django's would list the history, which moving to the trash does not delete.
         titles = [str(task) for task in objs]
         return titles, {"tasks": len(titles)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
-        perform_one(Delete(id=obj.pk), actions.author(request, obj))
+        perform_one(Delete(id=obj.pk), actions.author_of(request, obj))

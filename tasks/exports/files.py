@@ -1,4 +1,4 @@
-"""Tasks of any users, with their owner; and going on with a file."""
+"""Exports of the tasks of any users, and the continuation of a partial file."""
 
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -13,34 +13,34 @@ from tasks.models import Task
 from tasks.serializers import TaskSerializer
 
 Last = tuple[UUID, UUID]
-EXPORTED = [*COLUMNS, "email"]
+EXPORT_COLUMNS = [*COLUMNS, "email"]
 
 
 def pages(
     user: Any = None, after: Last | None = None
 ) -> Iterator[list[dict[str, Any]]]:
-    """Live tasks by user id and task id, each user's as they were at one moment.
+    """Yield live tasks by user id and task id, each user's as of one moment.
 
-    `after` is the user id and task id of the last row that is there already.
+    `after` is the user id and task id of the last row that was exported before.
     """
     show = TaskSerializer().to_representation
     for owner in [user] if user else owners(after):
-        tasks = Task.objects.owned_by(owner.pk).live().order_by("id")
+        tasks = Task.objects.filter(user_id=owner.pk).live().order_by("id")
         if after and after[0] == owner.pk:
             tasks = tasks.filter(pk__gt=after[1])
         for page in Snapshot(tasks).pages():
             yield [show(task) | {"email": owner.email} for task in page]
 
 
-def owned(snapshot: Snapshot) -> Iterator[list[dict[str, Any]]]:
-    """Tasks of many users; the snapshot's source reads these with them."""
+def with_owners(snapshot: Snapshot) -> Iterator[list[dict[str, Any]]]:
+    """Yield tasks with the addresses of their users, which the source must select."""
     show = TaskSerializer().to_representation
     for page in snapshot.pages():
         yield [show(task) | {"email": task.user.email} for task in page]
 
 
 def owners(after: Last | None, size: int = 500) -> Iterator[Any]:
-    """Users in the order of their ids, from the one of `after` on."""
+    """Yield users by id, from the user of `after` on."""
     users: Any = get_user_model()._default_manager.order_by("pk")
     found = list((users.filter(pk__gte=after[0]) if after else users)[:size])
     while found:
@@ -48,8 +48,8 @@ def owners(after: Last | None, size: int = 500) -> Iterator[Any]:
         found = list(users.filter(pk__gt=found[-1].pk)[:size])
 
 
-def cut_back(file: BinaryIO, format: str) -> tuple[int, Last | None]:
-    """Cut what is not whole off the end; how many rows are left, and the last one."""
+def truncate_partial_row(file: BinaryIO, format: str) -> tuple[int, Last | None]:
+    """Truncate a partial last row; return the number of rows left, and the last."""
     count, end, last = 0, 0, None
     for record in READERS[format](file):
         if record.problem or not record.is_ended:

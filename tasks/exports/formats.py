@@ -1,4 +1,4 @@
-"""The formats in which tasks leave: pages of rows to pieces of a file."""
+"""The export formats, which turn pages of rows into pieces of a file."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ from tasks.exports import csv_format, ical
 from tasks.serializers import TaskSerializer
 
 Pages = Iterable[list[dict[str, Any]]]
-# As the wire has them, in its order.
+# The fields of the API, in its order.
 COLUMNS = list(TaskSerializer().fields)
 
 
@@ -24,7 +24,7 @@ class Format:
 
     @property
     def content_type(self) -> str:
-        # The others are UTF-8 by definition (RFC 8259, section 8.1).
+        # JSON is UTF-8 by definition (RFC 8259, section 8.1).
         is_text = self.media_type.startswith("text/")
         return f"{self.media_type}; charset=utf-8" if is_text else self.media_type
 
@@ -38,18 +38,18 @@ class Format:
         )
 
 
-# JSON may hold them as they are, but many a reader would end the line there.
+# Valid in JSON strings, but some readers end a line at them.
 LINE_ENDS = str.maketrans({end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"})
 
 
-def write_lines(pages: Pages) -> Iterator[str]:
-    """JSON Lines: an object a line, UTF-8."""
+def write_jsonl(pages: Pages) -> Iterator[str]:
+    """Write JSON Lines: one object per line."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
     for rows in pages:
         yield "".join(f"{encode(row).translate(LINE_ENDS)}\n" for row in rows)
 
 
 CSV = Format("csv", "text/csv", partial(csv_format.write, columns=COLUMNS))
-JSONL = Format("jsonl", "application/jsonl", write_lines)
+JSONL = Format("jsonl", "application/jsonl", write_jsonl)
 ICS = Format("ics", "text/calendar", ical.write)
 FORMATS = {each.name: each for each in (CSV, JSONL, ICS)}

@@ -1,4 +1,4 @@
-"""Tasks as they were at one moment, read in short queries for as long as it takes."""
+"""Tasks as of one moment, read in short queries without an open transaction."""
 
 from array import array
 from collections.abc import Iterator
@@ -10,20 +10,21 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from taskapi.api import datetimes
-from tasks.models import Change, Priority, Task
+from tasks.fields import HISTORY_FIELDS
+from tasks.models import Priority, Task, TaskChange
 
-PAGE = 500
+PAGE_SIZE = 500
 ID_BYTES = 16
 
 
 class Snapshot:
-    """The tasks of a query, in its order, as they were when this was made.
+    """The tasks of a query, in its order, as of the creation of the snapshot.
 
-    Remembers 20 bytes for each task: its id and version, both out of one statement. No
-    transaction stays open, so a reader may take its time. What has changed since is put
-    back by its history; what was destroyed for good since is left out.
+    Stores 20 bytes per task: the id and the version, both from one statement. No
+    transaction stays open, so a slow reader does no harm. Later changes are reverted by
+    the history; tasks that were purged since are left out.
 
-    Pages are read from `source`, which may read more with each: all tasks unless said.
+    Pages are read from `source`, by default all tasks, which may select related rows.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class Snapshot:
         self.source = Task.objects.all() if source is None else source
         self.ids = bytearray()
         self.versions = array("I")
-        # By a cursor, for memory; PostgreSQL has those in transactions only, and
-        # SQLite's transactions would wait for writers.
+        # A server-side cursor saves memory. PostgreSQL needs a transaction for it;
+        # on SQLite, a transaction would wait for writers.
         is_sqlite = connection.vendor == "sqlite"
         with nullcontext() if is_sqlite else transaction.atomic():
             found = tasks.values_list("id", "version").iterator(chunk_size=5000)
@@ -44,7 +45,7 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self.versions)
 
-    def pages(self, size: int = PAGE) -> Iterator[list[Task]]:
+    def pages(self, size: int = PAGE_SIZE) -> Iterator[list[Task]]:
         for start in range(0, len(self), size):
             versions = self.versions[start : start + size]
             pks = [self.id_of(start + index) for index in range(len(versions))]
@@ -61,25 +62,25 @@ class Snapshot:
 
 
 def as_of(version: int, task: Task) -> Task:
-    """The task put back, in memory, to what it was at this version."""
+    """Revert the task, in memory, to this version."""
     if task.version != version:
         for change in task.changes.filter(version__gt=version).order_by("-version"):
-            undo(change, task)
+            revert(change, task)
         task.version = version
         last = task.changes.filter(version__lte=version).order_by("version").last()
-        task.updated_at = cast(Change, last).changed_at
+        task.updated_at = cast(TaskChange, last).changed_at
     return task
 
 
-def undo(change: Change, task: Task) -> None:
-    for name, wire in Change.FIELDS.items():
-        for field in change.fields:
-            if field["field"] == wire:
-                setattr(task, name, value_of(name, field["from"]))
+def revert(change: TaskChange, task: Task) -> None:
+    columns = {field.name: column for column, field in HISTORY_FIELDS.items()}
+    for entry in change.fields:
+        column = columns[entry["field"]]
+        setattr(task, column, parse_value(column, entry["from"]))
 
 
-def value_of(name: str, plain: Any) -> Any:
-    """A model field's value from how the history has it."""
+def parse_value(name: str, plain: Any) -> Any:
+    """Convert a value of the history to the value of the model field."""
     if plain is None:
         return None
     if name == "priority":

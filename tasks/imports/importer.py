@@ -1,7 +1,7 @@
-"""An import: read and check everything, and only then write.
+"""An import: reads and checks everything before it writes anything.
 
-Each row's id makes it idempotent: what is there with the same content is left alone, so
-that an import that broke off is taken up by running it again.
+It is idempotent by the rows' ids: a task with the same content is left unchanged, so
+an interrupted import continues when it is run again.
 """
 
 from collections import Counter
@@ -15,18 +15,19 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
+from tasks import access
 from tasks.imports.parsers import Record
-from tasks.imports.serializers import Row, RowInput, made, told
+from tasks.imports.serializers import Row, RowInput, build_row, format_errors
 from tasks.imports.spool import Spool
 from tasks.models import Task
-from tasks.operations import Author, Conflict, OperationFailed, run
+from tasks.operations import ActorContext, Conflict, OperationFailed, run
 
-FORBIDDEN = "The id belongs to a task of somebody else."
+FORBIDDEN = "The id belongs to a task of another user."
 
 
 @dataclass
 class Importer:
-    """`report` is called with the line and what is wrong with it."""
+    """`report` is called with a line and its problem."""
 
     report: Callable[[int, str], None]
     owner: Any = None
@@ -36,59 +37,61 @@ class Importer:
     spool: Spool = field(default_factory=Spool)
 
     def __post_init__(self) -> None:
-        # One for all rows: making it costs more than using it.
+        # Shared by all rows: creating it costs more than using it.
         self.body = RowInput()
         self.user_id = lru_cache(maxsize=1024)(user_id)
 
-    def refuse(self, line: int, problem: str) -> None:
+    def reject(self, line: int, problem: str) -> None:
         self.counts["failed"] += 1
         self.report(line, problem)
 
-    # First: every row is read and checked.
+    # First, every row is read and checked.
 
     def read(self, records: Iterable[Record]) -> None:
         for record in records:
             try:
-                row = self.row(record)
+                row = self.parse(record)
             except ValueError as error:
-                self.refuse(record.line, str(error))
+                self.reject(record.line, str(error))
                 continue
             earlier = self.spool.add(row)
             if earlier is not None:
-                self.refuse(row.line, f"id: Line {earlier} has the same.")
+                self.reject(row.line, f"id: Line {earlier} has the same id.")
 
-    def row(self, record: Record) -> Row:
+    def parse(self, record: Record) -> Row:
         if record.problem:
             raise ValueError(record.problem)
-        valid = self.valid(record.row)
+        valid = self.validate(record.row)
         owner_id = self.owner.pk if self.owner else self.user_id(valid.get("email"))
-        return made(record.line, owner_id, record.row, valid)
+        return build_row(record.line, owner_id, record.row, valid)
 
-    def valid(self, row: Any) -> dict[str, Any]:
+    def validate(self, row: Any) -> dict[str, Any]:
         try:
             return dict(self.body.run_validation(row))
         except ValidationError as error:
-            raise ValueError(told(error.detail)) from error
+            raise ValueError(format_errors(error.detail)) from error
 
     def check(self) -> None:
-        """Compare the rows with what is there; what is there already is done."""
+        """Compare the rows with existing tasks; drop those that are unchanged."""
         for rows in self.spool.batches(self.size):
-            there = Task.objects.in_bulk([row.id for row in rows])
-            outcomes = [(row, self.outcome(row, there.get(row.id))) for row in rows]
+            existing = Task.objects.in_bulk([row.id for row in rows])
+            outcomes = [(row, self.outcome(row, existing.get(row.id))) for row in rows]
             self.counts.update(outcome for _, outcome in outcomes if outcome)
-            self.spool.drop([row for row, what in outcomes if what == "unchanged"])
+            self.spool.drop(
+                [row for row, outcome in outcomes if outcome == "unchanged"]
+            )
 
     def outcome(self, row: Row, task: Task | None) -> str:
         operation = row.operation(overwrite=self.overwrite)
         try:
             return operation.outcome(task, row.owner_id)
         except Conflict as conflict:
-            self.refuse(row.line, f"id: {conflict}")
-        except Task.Forbidden:
-            self.refuse(row.line, f"id: {FORBIDDEN}")
+            self.reject(row.line, f"id: {conflict}")
+        except access.TaskForbidden:
+            self.reject(row.line, f"id: {FORBIDDEN}")
         return ""
 
-    # Then: a batch of one owner's rows is written, or none of it.
+    # Then, each batch of one owner's rows is written in one transaction.
 
     def write(self, advance: Callable[[int], Any]) -> None:
         self.counts["created"] = self.counts["updated"] = 0
@@ -98,14 +101,15 @@ class Importer:
 
     def write_batch(self, rows: list[Row]) -> None:
         owner_id = rows[0].owner_id
-        author = Author(owner_id, None, "import", timezone.now())
+        author = ActorContext(owner_id, None, "import", timezone.now())
         operations = [row.operation(overwrite=self.overwrite) for row in rows]
         try:
             batch = run(operations, author)
         except OperationFailed as failure:
-            # Somebody has written it since it was checked.
-            problem = str(failure.__cause__) or FORBIDDEN
-            self.refuse(rows[failure.index].line, f"id: {problem}")
+            # The task was written since it was checked.
+            is_forbidden = isinstance(failure.cause, access.TaskForbidden)
+            problem = FORBIDDEN if is_forbidden else str(failure.cause)
+            self.reject(rows[failure.index].line, f"id: {problem}")
             raise
         created, updated = len(batch.created), len(batch.changed)
         unchanged = len(rows) - created - updated
@@ -113,9 +117,9 @@ class Importer:
 
 
 def user_id(email: str | None) -> UUID:
-    """ValueError if it names nobody."""
+    """Return the id of the user with this address, or raise ValueError."""
     if email is None:
-        raise ValueError("email: Needed to tell the owner, as there is no --user.")
+        raise ValueError("email: Required unless --user names the owner.")
     users = get_user_model()
     try:
         return users._default_manager.get_by_natural_key(email).pk

@@ -1,21 +1,21 @@
-"""A file of tasks to rows as JSON has them, each with the line where it begins."""
+"""Parses a file of tasks into rows as in JSON, each with the line where it begins."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from taskapi.api.parsers import NameTwice, strict_json
+from taskapi.api.parsers import DuplicateKeyError, strict_json
 from tasks.exports import csv_format
 
-# No row that is accepted comes near it; a file without line ends must not fill memory.
-LONGEST_LINE_BYTES = 1024 * 1024
+# Far above any valid row: a file without line ends must not fill the memory.
+MAX_LINE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Record:
-    """`row`, or what is wrong with it. `end` is where it ends in the file, in bytes;
-    `is_ended` that a line end is there.
+    """`row`, or a `problem` that it has. `end` is its end in the file, in bytes;
+    `is_ended` tells whether a line end follows.
     """
 
     line: int
@@ -26,7 +26,7 @@ class Record:
 
 
 class Lines:
-    """The file's lines, counted as editors count them: a line ends with LF."""
+    """The lines of a file, ended by LF; the rest of an oversize line is skipped."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -34,94 +34,94 @@ class Lines:
         self.is_ended = True
 
     def __iter__(self) -> Iterator[bytes]:
-        while line := self.file.readline(LONGEST_LINE_BYTES):
+        while line := self.file.readline(MAX_LINE_BYTES):
             self.end += len(line)
             self.number += 1
             self.is_ended = line[-1:] == b"\n"
             yield line
-            while len(line) == LONGEST_LINE_BYTES and line[-1:] != b"\n":
-                line = self.file.readline(LONGEST_LINE_BYTES)
+            while len(line) == MAX_LINE_BYTES and line[-1:] != b"\n":
+                line = self.file.readline(MAX_LINE_BYTES)
                 self.end += len(line)
 
     def text(self) -> Iterator[str]:
         for line in self:
-            yield decoded(line)
+            yield decode(line)
 
     def record(self, line: int, row: Any = None, problem: str = "") -> Record:
-        """One that ends here."""
+        """Return a record that ends at the current position."""
         return Record(line, self.end, row, problem, self.is_ended)
 
 
-def decoded(line: bytes) -> str:
-    """ValueError for what is not UTF-8, or too long to be a row."""
-    if len(line) == LONGEST_LINE_BYTES:
-        raise ValueError("Too long.")
+def decode(line: bytes) -> str:
+    """Decode a line. Raises ValueError if it is not UTF-8 or too long."""
+    if len(line) == MAX_LINE_BYTES:
+        raise ValueError("The line is too long.")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise ValueError("Not UTF-8.") from error
+        raise ValueError("The line is not UTF-8.") from error
 
 
-def read_lines(file: BinaryIO) -> Iterator[Record]:
-    """JSON Lines."""
+def read_jsonl(file: BinaryIO) -> Iterator[Record]:
+    """Parse JSON Lines."""
     lines = Lines(file)
     for line in lines:
         try:
-            row = parsed(decoded(line))
+            row = parse_json(decode(line))
         except ValueError as error:
             yield lines.record(lines.number, problem=str(error))
         else:
             yield lines.record(lines.number, row)
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     try:
         return strict_json(text)
-    except NameTwice as error:
-        raise ValueError("The same name is there twice.") from error
+    except DuplicateKeyError as error:
+        raise ValueError("An object has the same key twice.") from error
     except ValueError as error:
-        raise ValueError("Not valid JSON.") from error
+        raise ValueError("The line is not valid JSON.") from error
 
 
-def read_table(file: BinaryIO) -> Iterator[Record]:
-    """CSV with a header. After a fault in the quoting the rest cannot be told apart."""
+def read_csv(file: BinaryIO) -> Iterator[Record]:
+    """Parse CSV with a header; stop at a quoting error, which hides the row ends."""
     lines = Lines(file)
     begins = 1
     try:
         columns = None
-        for cells in csv.reader(without_mark(lines.text()), strict=True):
+        for cells in csv.reader(strip_byte_order_mark(lines.text()), strict=True):
             if columns is None:
-                columns = header(cells)
+                columns = validate_header(cells)
             else:
-                yield lines.record(begins, **checked(columns, cells))
+                yield lines.record(begins, **parse_cells(columns, cells))
             begins = lines.number + 1
         if columns is None:
-            raise ValueError("There is no header.")
+            raise ValueError("The file has no header.")
     except (csv.Error, ValueError) as error:
         hint = f"{str(error).rstrip('.')}. The rest was not read."
         yield lines.record(begins, problem=hint)
 
 
-def without_mark(texts: Iterable[str]) -> Iterator[str]:
-    """Without the byte order mark that spreadsheets put at the start."""
+def strip_byte_order_mark(texts: Iterable[str]) -> Iterator[str]:
+    """Remove the byte order mark that spreadsheets write at the start."""
     for number, text in enumerate(texts):
         yield text if number else text.removeprefix("\ufeff")
 
 
-def header(cells: list[str]) -> list[str]:
+def validate_header(cells: list[str]) -> list[str]:
     if len(set(cells)) < len(cells):
-        raise ValueError("A column is there twice.")
+        raise ValueError("The header has the same column twice.")
     return cells
 
 
-def checked(columns: list[str], cells: list[str]) -> dict[str, Any]:
+def parse_cells(columns: list[str], cells: list[str]) -> dict[str, Any]:
     if len(cells) != len(columns):
-        hint = f"Has {len(cells)} cells; the header has {len(columns)}."
+        hint = f"The row has {len(cells)} cells; the header has {len(columns)}."
         return {"problem": hint}
-    return {"row": csv_format.row(columns, cells)}
+    return {"row": csv_format.parse_row(columns, cells)}
 
 
 READERS: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {
-    "csv": read_table,
-    "jsonl": read_lines,
+    "csv": read_csv,
+    "jsonl": read_jsonl,
 }

@@ -1,10 +1,10 @@
-"""How far a command is: a bar on standard error, if that is a terminal."""
+"""A progress bar on standard error, if that is a terminal."""
 
 from typing import Any
 
 from tqdm import tqdm
 
 
-def bar(what: str, total: int | None, **options: Any) -> Any:
-    # None: not where standard error is a file or a pipe.
-    return tqdm(desc=what, total=total, disable=None, leave=False, **options)
+def bar(label: str, total: int | None, **options: Any) -> Any:
+    # None: disabled if standard error is no terminal.
+    return tqdm(desc=label, total=total, disable=None, leave=False, **options)

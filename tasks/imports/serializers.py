@@ -1,4 +1,4 @@
-"""What a row of an import may hold: what the API accepts, and what it would decide."""
+"""The rows of an import: what the API accepts, and what it would set itself."""
 
 import json
 from collections.abc import Mapping
@@ -9,41 +9,44 @@ from uuid import UUID, uuid5
 
 from rest_framework import serializers
 
-from taskapi.api.datetimes import InstantField
+from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import StrictCharField
 from tasks.models import Status
 from tasks.operations import Import
-from tasks.serializers import TaskInput, VersionField
 from tasks.serializers.batch import IdField
+from tasks.serializers.task import TaskCreateSerializer, VersionField
 
 ORIGIN = ("created_at", "updated_at", "version")
 
 
-class RowInput(TaskInput):
-    """A task with what only the server decides elsewhere."""
+class RowInput(TaskCreateSerializer):
+    """A task with the fields that only the server sets in the API."""
 
     id = IdField(required=False)
     email = StrictCharField(required=False)
-    completedAt = InstantField(source="completed_at", allow_null=True, required=False)
+    completedAt = RFC3339DateTimeField(
+        source="completed_at", allow_null=True, required=False
+    )
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
-    createdAt = InstantField(source="created_at", required=False)
-    updatedAt = InstantField(source="updated_at", required=False)
+    createdAt = RFC3339DateTimeField(source="created_at", required=False)
+    updatedAt = RFC3339DateTimeField(source="updated_at", required=False)
 
-    # Of the installation that the row comes from; here the e-mail address names the
-    # owner.
-    echoes = frozenset({"userId"})
+    # An id of the exporting installation; here the e-mail address names the owner.
+    read_only_echoes = frozenset({"userId"})
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("completed_at") is None:
             attrs.pop("completed_at", None)
         elif attrs.get("status") != Status.DONE:
-            raise serializers.ValidationError({"completedAt": ["Only with DONE."]})
+            raise serializers.ValidationError(
+                {"completedAt": ["Allowed with DONE only."]}
+            )
         return attrs
 
 
 @dataclass(frozen=True)
 class Row:
-    """A valid row: where it is from, whose it is to be, and what it holds."""
+    """A valid row: its line, its owner and its content."""
 
     line: int
     owner_id: UUID
@@ -60,21 +63,21 @@ class Row:
 
 def load(line: int, owner_id: UUID, id: UUID, dumped: str) -> Row:
     values, origin = (
-        {name: restored(name, value) for name, value in part.items()}
+        {name: restore_value(name, value) for name, value in part.items()}
         for part in json.loads(dumped)
     )
     return Row(line, owner_id, id, values, origin)
 
 
-def restored(name: str, value: Any) -> Any:
+def restore_value(name: str, value: Any) -> Any:
     return datetime.fromisoformat(value) if value and name.endswith("_at") else value
 
 
-def made(line: int, owner_id: UUID, row: Any, valid: Mapping[str, Any]) -> Row:
-    """A row out of what was read and what was found valid in it.
+def build_row(line: int, owner_id: UUID, row: Any, valid: Mapping[str, Any]) -> Row:
+    """Build a row from the parsed values and the validated ones.
 
-    A row without id gets one that follows from its owner, line and content: the same
-    file, imported again, finds what it has made.
+    The id of a row without one is derived from its owner, line and content, so that
+    importing a file again finds the tasks of the first time.
     """
     values = dict(valid)
     values.pop("email", None)
@@ -84,11 +87,11 @@ def made(line: int, owner_id: UUID, row: Any, valid: Mapping[str, Any]) -> Row:
     return Row(line, owner_id, pk, values, origin)
 
 
-def told(errors: Any) -> str:
-    """A serializer's errors in one line."""
+def format_errors(errors: Any) -> str:
+    """Format the errors of a serializer in one line."""
     if isinstance(errors, list):
         return " ".join(map(str, errors))
     return "; ".join(
-        f"{name}: {told(messages)}".removeprefix("non_field_errors: ")
+        f"{name}: {format_errors(messages)}".removeprefix("non_field_errors: ")
         for name, messages in errors.items()
     )

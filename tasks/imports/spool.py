@@ -1,4 +1,4 @@
-"""Where rows wait until all have been read: on disk, by owner, each id once."""
+"""Stores the rows of an import on disk until all are valid: by owner, ids unique."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SELECT line, id, content FROM row WHERE owner = ? AND line > ? ORDER BY line LIM
 
 class Spool:
     def __init__(self) -> None:
-        # SQLite's own temporary file, which it deletes as soon as it has opened it.
+        # A temporary file of SQLite, which is unlinked as soon as it is open.
         self.database = sqlite3.connect("", isolation_level=None)
         self.database.execute("PRAGMA journal_mode = OFF")
         self.database.executescript(SCHEMA)
@@ -29,11 +29,11 @@ class Spool:
         self.database.close()
 
     def add(self, row: Row) -> int | None:
-        """Keep the row; the line of the one that has its id already, if there is."""
-        words = str(row.id), str(row.owner_id), row.line, row.dump()
-        if self.database.execute(INSERT, words).rowcount:
+        """Store the row, or return the line of the earlier one with the same id."""
+        values = str(row.id), str(row.owner_id), row.line, row.dump()
+        if self.database.execute(INSERT, values).rowcount:
             return None
-        line = self.database.execute("SELECT line FROM row WHERE id = ?", words[:1])
+        line = self.database.execute("SELECT line FROM row WHERE id = ?", values[:1])
         return int(line.fetchone()[0])
 
     def drop(self, rows: list[Row]) -> None:
@@ -44,7 +44,7 @@ class Spool:
         return int(self.database.execute("SELECT count(*) FROM row").fetchone()[0])
 
     def batches(self, size: int) -> Iterator[list[Row]]:
-        """Up to `size` rows at a time, of one owner, in the order of their lines."""
+        """Yield up to `size` rows of one owner at a time, in the order of lines."""
         for owner in self.owners():
             line = 0
             while found := self.database.execute(BATCH, (owner, line, size)).fetchall():

@@ -4,8 +4,8 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 
 
-def user_named(email: str) -> Any:
-    """The user with this e-mail address, or a CommandError that says there is none."""
+def get_user_by_email(email: str) -> Any:
+    """Return the user with this e-mail address, or raise CommandError."""
     users = get_user_model()
     try:
         return users._default_manager.get_by_natural_key(email)

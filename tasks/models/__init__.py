@@ -1,12 +1,11 @@
-"""Tasks and what is remembered about them; every rule about a task lives here."""
+"""Tasks and what is stored about them; every rule about one task is here."""
 
 from tasks.models.choices import Priority, Status
-from tasks.models.idempotency import StoredAnswer
-from tasks.models.task_change import Change, in_utc, plain
+from tasks.models.idempotency import IdempotencyRecord
+from tasks.models.task_change import TaskChange
 from tasks.models.tasks import (
+    ADMIN_INDEX_PREDICATE,
     LIVE,
-    MOST_COUNTED,
-    OF_ALL_OWNERS,
     TRASHED,
     Task,
     TaskQuerySet,
@@ -14,17 +13,14 @@ from tasks.models.tasks import (
 )
 
 __all__ = [
+    "ADMIN_INDEX_PREDICATE",
     "LIVE",
-    "MOST_COUNTED",
-    "OF_ALL_OWNERS",
     "TRASHED",
-    "Change",
+    "IdempotencyRecord",
     "Priority",
     "Status",
-    "StoredAnswer",
     "Task",
+    "TaskChange",
     "TaskQuerySet",
     "etag",
-    "in_utc",
-    "plain",
 ]

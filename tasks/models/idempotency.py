@@ -2,10 +2,17 @@ from django.conf import settings
 from django.db import models
 
 
-class StoredAnswer(models.Model):
-    """The answer to a request with an Idempotency-Key, kept to be given again."""
+class IdempotencyRecord(models.Model):
+    """The response to a request with an Idempotency-Key (taskapi.api.idempotency)."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, db_index=False)
+    # No constraint in the database: it would lock the user's row before the claim is
+    # made, and two requests could wait for each other.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        db_index=False,
+        db_constraint=False,
+    )
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField()
@@ -14,6 +21,7 @@ class StoredAnswer(models.Model):
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:
+        db_table = "tasks_storedanswer"
         constraints = [
             models.UniqueConstraint(fields=["user", "key"], name="answer_once_a_key")
         ]

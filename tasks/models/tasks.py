@@ -3,29 +3,27 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.db.models import Count, Q
 
+from tasks.fields import HISTORY_FIELDS
 from tasks.models.choices import Priority, Status
-from tasks.models.task_change import Change
+from tasks.models.task_change import TaskChange
 
 # Counting is what grows with the number of tasks; a count stops here.
-MOST_COUNTED = 10_000
+MAX_COUNT = 10_000
 LIVE, TRASHED = Q(deleted_at__isnull=True), Q(deleted_at__isnull=False)
 
 
-# True of every task. The admin's indexes are for who says so.
-OF_ALL_OWNERS = Q(version__gt=0)
+# Always true; lets the planner use the admin's partial indexes.
+ADMIN_INDEX_PREDICATE = Q(version__gt=0)
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
-    def owned_by(self, user_id: UUID) -> Self:
-        return self.filter(user_id=user_id)
-
     def live(self) -> Self:
         return self.filter(LIVE)
 
@@ -38,38 +36,34 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def not_overdue(self, now: datetime) -> Self:
         return self.filter(Q(due_at=None) | Q(due_at__gte=now) | Q(status=Status.DONE))
 
-    def unmoved_since(self, revision: int) -> Self:
-        """Without the tasks that were written after the owner's `revision`."""
-        return self.filter(revision__lte=revision)
-
     def expired(self, now: datetime) -> Self:
         """Trash past its retention."""
         kept = timedelta(days=settings.TRASH_RETENTION_DAYS)
         return self.filter(deleted_at__lt=now - kept)
 
-    def destroy_batch(self, size: int = 2000) -> int:
-        """Remove up to `size` of these tasks with their history; how many there were.
+    def hard_delete_batch(self, size: int = 2000) -> int:
+        """Remove up to `size` of these tasks with their history; returns how many.
 
-        Call in a transaction. The tasks are locked first, in one order: one that is
-        restored meanwhile keeps its history, and nobody waits in a circle.
+        Call in a transaction. The tasks are locked first, in one order: a task that is
+        restored meanwhile keeps its history, and transactions do not deadlock.
         """
         rows = self.select_for_update().order_by("pk")
         pks = list(rows.values_list("pk", flat=True)[:size])
         for model, field, values in [
-            (Change, "task_id", pks),
+            (TaskChange, "task_id", pks),
             (LogEntry, "object_id", [str(pk) for pk in pks]),
             (Task, "pk", pks),
         ]:
             # Not .delete(): it would load every row to look for what refers to it.
-            gone = model._default_manager.filter(**{f"{field}__in": values})
-            gone._raw_delete(using=self.db)
+            rows_to_delete = model._default_manager.filter(**{f"{field}__in": values})
+            rows_to_delete._raw_delete(using=self.db)
         return len(pks)
 
     def stats(self, now: datetime) -> dict[str, int]:
         """Counts of these tasks: `total`, a status or priority name, `overdue`, and
         `due_today` (the UTC day of `now`).
 
-        Only the newest `MOST_COUNTED` are counted; `is_exact` tells if these are all.
+        Only the newest `MAX_COUNT` are counted; `is_exact` is false if there are more.
         """
         day = now.replace(hour=0, minute=0, second=0, microsecond=0)
         open_ = ~Q(status=Status.DONE)
@@ -79,14 +73,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
         today = Q(due_at__gte=day, due_at__lt=day + timedelta(days=1))
         counts["due_today"] = Count("pk", today & open_)
         newest = self.order_by("-created_at", "-id")
-        found = newest[:MOST_COUNTED].aggregate(total=Count("pk"), **counts)
-        is_full = found["total"] == MOST_COUNTED
-        more = is_full and newest[MOST_COUNTED : MOST_COUNTED + 1].exists()
+        found = newest[:MAX_COUNT].aggregate(total=Count("pk"), **counts)
+        is_full = found["total"] == MAX_COUNT
+        more = is_full and newest[MAX_COUNT : MAX_COUNT + 1].exists()
         return found | {"is_exact": not more}
 
 
 def etag(version: int) -> str:
-    """What names this version of a task."""
+    """The entity tag of this version of a task."""
     return f'"v{version}"'
 
 
@@ -165,9 +159,6 @@ class Task(models.Model):
             ),
         ]
 
-    class Forbidden(Exception):
-        """Somebody else's task."""
-
     def __str__(self) -> str:
         return self.title
 
@@ -175,25 +166,23 @@ class Task(models.Model):
     def etag(self) -> str:
         return etag(self.version)
 
-    def readable_by(self, user_id: UUID) -> Self:
-        if self.user_id != user_id:
-            raise self.Forbidden
-        return self
+    def apply(self, values: Mapping[str, Any], *, now: datetime) -> TaskChange | None:
+        """Set new values in memory and return the change, or None if nothing differs.
 
-    def change(self, values: Mapping[str, Any], *, now: datetime) -> Change | None:
-        """Take new values in memory and return what to remember, or None if nothing
-        changed. Completion follows the status, unless it is given; the version counts
-        the change.
+        `completed_at` follows the status, unless it is given; a change increments the
+        version.
         """
-        before = self.take(values, now=now)
+        before = self.apply_values(values, now=now)
         if not before:
             return None
         self.version += 1
         self.updated_at = now
-        return Change.since(before, self)
+        return TaskChange.from_diff(before, self)
 
-    def take(self, values: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-        """Set what differs, with the completion that follows; what it was before."""
+    def apply_values(
+        self, values: Mapping[str, Any], *, now: datetime
+    ) -> dict[str, Any]:
+        """Set the values that differ; returns the previous ones of these columns."""
         values = dict(values)
         if "status" in values and values["status"] != self.status:
             is_done = values["status"] == Status.DONE
@@ -203,6 +192,7 @@ class Task(models.Model):
             setattr(self, name, values[name])
         return before
 
-    def history_of_creation(self) -> Change:
-        named = (name for name in Change.FIELDS if getattr(self, name) is not None)
-        return Change.since(dict.fromkeys(named), self)
+    def creation(self) -> TaskChange:
+        """The first entry of the history."""
+        present = (name for name in HISTORY_FIELDS if getattr(self, name) is not None)
+        return TaskChange.from_diff(dict.fromkeys(present), self)

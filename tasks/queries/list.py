@@ -1,133 +1,182 @@
-"""Reads of tasks, in the statement that reads the caller's session."""
+"""Lists of tasks, read by queries that are compiled once for each shape.
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+A shape is a set of filters and a sort; the values of the filters, the user and the page
+are bound with each request. `tasks.filters` declares the filters, `tasks.access` the
+tasks that they filter.
+"""
+
+from functools import cache, cached_property, lru_cache
 from operator import itemgetter
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.http import HttpResponse
-from rest_framework.request import Request
+from django.db.models import (
+    BigIntegerField,
+    DateTimeField,
+    PositiveBigIntegerField,
+    UUIDField,
+)
+from django.utils import timezone
 
-from accounts.reading import Along, Asker, Prepared, Reading
-from taskapi.api import caching as lists
-from taskapi.api.preconditions import is_unchanged
-from taskapi.api.query_params import parameters, query_of
-from tasks import metrics
-from tasks.filters import TaskFilter
+from taskapi.api.pagination import keyset_filters, not_modified_since
+from taskapi.api.query_params import parse_query
+from taskapi.db.compiled import (
+    CompiledQuery,
+    Placeholder,
+    Row,
+    SQLFragment,
+)
+from tasks import access
+from tasks.fields import COLUMNS
+from tasks.filters import Shape, TaskFilter, parse_filters
 from tasks.models import Task
 from tasks.queries import search
-from tasks.queries.plans import TASK, Plan, plan
-from tasks.serializers import FIELDS
 
-Row = Sequence[Any]
-OWNER, VERSION = FIELDS.index("user_id"), FIELDS.index("version")
-
-
-class OneTask(Reading):
-    """A live task, whoever's it is."""
-
-    def __init__(self, pk: UUID) -> None:
-        self.pk = pk
-
-    def along(self) -> tuple[Along, Mapping[str, Any]]:
-        return along_one_task(), {"task": self.pk}
-
-    def row(self, user_id: UUID) -> Row:
-        """What the user may read of it; Task.DoesNotExist, Task.Forbidden."""
-        [row] = self.rows
-        if row[0] is None:
-            raise Task.DoesNotExist
-        row = one_task().row(row)
-        if str(row[OWNER]) != str(user_id):
-            raise Task.Forbidden
-        return row
+PRINCIPAL = SimpleNamespace(pk=Placeholder("user", UUIDField()))
+NOW = Placeholder("now", DateTimeField())
+TASK = Placeholder("task", UUIDField())
+REVISION = Placeholder("revision", PositiveBigIntegerField())
+# Parameters: a literal LIMIT would make PostgreSQL cache a generic plan.
+LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
+OFFSET = Placeholder("offset", BigIntegerField())
+PAGE: SQLFragment = (f"{LIMIT[0]} OFFSET %s", [*LIMIT[1], OFFSET])
 
 
-@cache
-def one_task() -> Prepared:
-    tasks = Task.objects.live().filter(pk=TASK).values_list(*FIELDS)
-    return Prepared(tasks, task=TASK)
+class TaskListQuery(NamedTuple):
+    """What a query string asks for: a list, and the values of its filters."""
 
-
-@cache
-def along_one_task() -> Along:
-    return Along(one_task().fragment)
+    list: "CompiledTaskList"
+    values: dict[str, Any]
+    # What is overdue changes with time and without a write.
+    is_cacheable: bool
 
 
 @lru_cache(maxsize=256)
-def plan_of(query: str) -> tuple[Plan, bool]:
-    """How to read what a query string asks for, and whether the answer lasts until a
-    write; ValidationError.
-    """
-    sent = parameters(query).items()
-    asked = {k: v for k, v in sent if k in TaskFilter.base_filters}
-    # What is overdue changes as time goes by.
-    return plan(tuple(sorted(asked.items()))), "overdue" not in asked
+def parse_list_query(query: str) -> TaskListQuery:
+    """ValidationError for a bad filter or sort."""
+    sent = parse_query(query).dict()
+    filters = {k: str(v) for k, v in sent.items() if k in TaskFilter.base_filters}
+    shape, values = parse_filters(filters)
+    return TaskListQuery(compile_list(shape), values, "overdue" not in filters)
 
 
-class TaskPage(Reading):
-    """A page of a user's tasks, and how many there are."""
+# A search takes up to 46 KB.
+@lru_cache(maxsize=256)
+def compile_list(shape: Shape) -> "CompiledTaskList":
+    return CompiledTaskList(shape)
 
-    def __init__(self, request: Request, asker: Asker, pages: Any) -> None:
-        self.plan, is_lasting = plan_of(query_of(request))
-        self.pages, self.owner = pages, asker.id
-        pages.begin(request, asker.id, Task, self.plan.key, self.plan.descending)
-        self.entry = lists.Entry(request, asker)
-        if is_lasting:
-            self.key = self.entry.key
 
-    def known(self) -> int | None:
-        return self.entry.known(self.kept) if self.key else None
+class CompiledTaskList:
+    """The statements of one shape, each compiled when it is first used."""
 
-    def along(self) -> tuple[Along, Mapping[str, Any]]:
-        pages = self.pages
-        values = {"owner": self.owner, "rows": pages.limit + 1, "offset": pages.offset}
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.is_search = "q" in dict(shape.filters)
+        self.key, self.descending = shape.key, shape.descending
+        self.key_field: Any = Task._meta.get_field(self.key)
+        # Takes the sort key's value and the id from a row.
+        self.get_position = itemgetter(COLUMNS.index(self.key), COLUMNS.index("id"))
+        self.tasks = shape.apply(access.visible_to(PRINCIPAL).live(), NOW)
+        # A plan for a rare value is the wrong one for a common value and vice versa.
+        self.is_prepared = not shape.filters
+
+    def rows(self, user: Any, filters: dict[str, Any], pages: Any) -> list[Row]:
+        """One row more than the page, if there is another, and `pages.total`."""
+        values = {"user": user.pk, "now": timezone.now(), **filters}
+        values |= {"limit": pages.limit + 1, "offset": pages.offset}
         if pages.position:
-            values["value"], values["task"], values["start"] = pages.position
-        if self.plan.is_search:
-            values["wanted"] = pages.offset + pages.limit + 1
-            values["depth"] = search.depth(pages.offset)
-        return self.plan.along(pages), values
+            values["value"], values["task"], values["revision"] = pages.position
+        if self.is_search:
+            return self.search(values, pages)
+        if pages.position:
+            return self.rows_after(values, pages.limit + 1)
+        rows = self.page.rows(values)
+        # The last page tells the total.
+        is_last = len(rows) <= pages.limit and (rows or not pages.offset)
+        pages.total = pages.offset + len(rows)
+        if not is_last:
+            # One more tells that there are more.
+            pages.total = self.count.rows(values | {"limit": pages.max_count + 1})[0][0]
+        return rows
 
-    def answer(
-        self, revision: int, render: Callable[[list[Row]], bytes]
-    ) -> HttpResponse:
-        """200 with the page, or 304 if the client has it."""
-        request = self.entry.request
-        if not self.key:
-            # Only its content can vouch for it.
-            body = render(self.page(revision))
-            tag = f'W/"{lists.digest(body)}"'
-        else:
-            tag = self.entry.tag(revision)
-        headers = lists.HEADERS | {"ETag": tag}
-        if is_unchanged(request, tag):
-            return HttpResponse(status=304, headers=headers)
-        if self.key:
-            body = self.kept_body(revision) or self.fresh_body(revision, render)
-        return HttpResponse(body, content_type="application/json", headers=headers)
+    def rows_after(self, values: dict[str, Any], limit: int) -> list[Row]:
+        rows: list[Row] = []
+        for query in self.pages_after(values["value"] is not None):
+            if len(rows) < limit:
+                rows += query.rows(values | {"limit": limit - len(rows)})
+        return rows
 
-    def kept_body(self, revision: int) -> bytes:
-        kept, body = lists.opened(self.kept)
-        hit = kept == revision
-        (metrics.HITS if hit else metrics.MISSES).inc()
-        return body if hit else b""
+    def search(self, values: dict[str, Any], pages: Any) -> list[Row]:
+        values["wanted"] = pages.offset + pages.limit + 1
+        values["depth"] = search.scan_depth(pages.offset)
+        has_value = pages.position and values["value"] is not None
+        rows = self.search_page(has_value if pages.position else None).rows(values)
+        if not pages.position:
+            pages.total, pages.is_complete = rows[0][0], bool(rows[0][1])
+        return [self.page.convert(row[2:]) for row in rows if row[2] is not None]
 
-    def fresh_body(self, revision: int, render: Callable[[list[Row]], bytes]) -> bytes:
-        body = render(self.page(revision))
-        self.entry.keep(revision, body)
-        return body
+    @cached_property
+    def page(self) -> CompiledQuery:
+        return self.compile(self.tasks)
 
-    def page(self, revision: int) -> list[Row]:
-        """The page's rows, read when their owner was at `revision`."""
-        counts = len(self.plan.along(self.pages).scalars)
-        if counts:
-            self.pages.found, *is_whole = self.rows[0][:counts]
-            self.pages.is_whole = all(is_whole)
-        found = [row[counts:] for row in self.rows if row[counts] is not None]
-        if self.plan.rows.converters:
-            found = [self.plan.rows.row(row) for row in found]
-        place = itemgetter(FIELDS.index(self.plan.key), FIELDS.index("id"))
-        kept: list[Row] = self.pages.keep(found, revision, place)
-        return kept
+    @cached_property
+    def count(self) -> CompiledQuery:
+        ids = self.tasks.order_by().values_list("pk")
+        sql, params = CompiledQuery.compile(ids, LIMIT).fragment
+        counted = f"SELECT COUNT(*) FROM ({sql}) counted", params  # noqa: S608
+        return CompiledQuery(counted, is_prepared=self.is_prepared)
+
+    @cache  # noqa: B019 - a list lives as long as compile_list keeps it
+    def pages_after(self, has_value: bool) -> list[CompiledQuery]:
+        return [self.compile(part) for part in self.parts(self.tasks, has_value)]
+
+    @cache  # noqa: B019
+    def search_page(self, has_value: bool | None) -> CompiledQuery:
+        window = self.shape.without("q").apply(access.visible_to(PRINCIPAL).live(), NOW)
+        all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
+        sql = search.search_sql(
+            [fragment(part) for part in self.parts(window, has_value)],
+            fragment(all_matches),
+            [fragment(part) for part in self.parts(self.tasks.order_by(), has_value)],
+            self.order_sql(),
+            PAGE,
+        )
+        return CompiledQuery(sql, is_prepared=False)
+
+    def compile(self, tasks: Any) -> CompiledQuery:
+        rows = tasks.values_list(*COLUMNS)
+        return CompiledQuery.compile(rows, PAGE, is_prepared=self.is_prepared)
+
+    def parts(self, tasks: Any, has_value: bool | None) -> list[Any]:
+        """The tasks after a cursor's row; all of them without one."""
+        if has_value is None:
+            return [tasks]
+        value = Placeholder("value", self.key_field) if has_value else None
+        tasks = not_modified_since(tasks, self.key, REVISION)
+        filters = keyset_filters(self.key_field, self.descending, value, TASK)
+        return [tasks.filter(part) for part in filters]
+
+    def order_sql(self) -> str:
+        direction = "DESC" if self.descending else "ASC"
+        nulls = " NULLS LAST" if self.key_field.null else ""
+        return f' ORDER BY x."{self.key}" {direction}{nulls}, x."id" {direction}'
+
+
+def fragment(tasks: Any) -> SQLFragment:
+    return CompiledQuery.compile(tasks.values_list(*COLUMNS)).fragment
+
+
+@cache
+def task_query() -> CompiledQuery:
+    tasks = Task.objects.live().filter(pk=TASK)
+    return CompiledQuery.compile(tasks.values_list(*COLUMNS))
+
+
+def get_row(principal: Any, pk: UUID) -> Row:
+    """The values of COLUMNS of a live task; TaskNotFound, TaskForbidden."""
+    rows = task_query().rows({"task": pk})
+    if not rows:
+        raise access.TaskNotFound
+    access.check_visible(rows[0][COLUMNS.index("user_id")], principal.pk)
+    return rows[0]

@@ -1,76 +1,92 @@
 """How tasks with a text in them are found: near the start of the list, or anywhere.
 
-A common word is soon met on a walk down the list in its order, a rare one is looked up
-in an index of all texts. The wrong way of the two takes seconds for a user with a
-million tasks, and no planner can tell beforehand which it is. So the first tasks are
-walked, and only where they hold too few matches the index is asked.
+A common word is soon met on a scan down the list in its order; a rare one is looked up
+in a trigram index of all texts. The wrong choice takes seconds for a user with a
+million tasks, and the planner cannot know beforehand. So a window of the first tasks is
+scanned, and the index is read only where that holds too few matches.
 """
 
-from accounts.reading import Fragment, Slot
+from django.db.models import BigIntegerField
 
-# How many tasks are walked for a first page, and for one far down the list.
-NEAR, FARTHEST = 5_000, 100_000
-DEPTH = Slot("depth")
-# What is limited is planned by itself; no table has as many rows.
-FENCE = f"LIMIT {2**62}"
+from taskapi.db.compiled import Placeholder, SQLFragment
 
-COUNTS: list[Fragment] = [
-    ('SELECT COUNT(*) FROM "found"', []),
-    ('SELECT "is_far" OR "is_all_near" FROM "reach"', []),
-]
-REACH = """
-    SELECT "matches" < %s AND "walked" = %s AS "is_far", "walked" < %s AS "is_all_near"
+# How many tasks are scanned for a first page, and for one far down the list.
+MIN_SCAN, MAX_SCAN = 5_000, 100_000
+DEPTH = Placeholder("depth", BigIntegerField())
+WANTED = Placeholder("wanted", BigIntegerField())
+# A subquery with LIMIT is planned separately; no table has as many rows.
+OPTIMIZATION_FENCE = f"LIMIT {2**62}"
+
+# `is_far`: the window holds too few matches, so all matches are read.
+COVERAGE_CTE = """
+    SELECT "matches" < %s AND "scanned" = %s AS "is_far", "scanned" < %s AS "is_whole"
     FROM (
         SELECT (SELECT COUNT(*) FROM "near") AS "matches",
-               (SELECT COUNT(*) FROM "walk") AS "walked"
+               (SELECT COUNT(*) FROM "scan") AS "scanned"
     ) counts
+"""
+COUNTS = """
+    SELECT (SELECT COUNT(*) FROM "found") AS "total",
+           (SELECT "is_far" OR "is_whole" FROM "coverage") AS "is_complete"
 """
 
 
-def tables(
-    walked: list[Fragment],
-    hits: Fragment,
-    matching: list[Fragment],
+def search_sql(
+    window: list[SQLFragment],
+    all_matches: SQLFragment,
+    matches: list[SQLFragment],
     order: str,
-) -> list[tuple[str, Fragment]]:
-    """Common table expressions, by name; `found` holds all matches, or the first and
-    among these the page and one more.
+    limit: SQLFragment,
+) -> SQLFragment:
+    """One row for each task of the page, after the columns of COUNTS; a row of nulls
+    where the page is empty.
 
-    `walked` are the parts of the list in its order, `matching` the same parts without
-    an order and with only what matches, and `hits` is all tasks that match.
+    `window` are the parts of the list in its order, `matches` the same parts without an
+    order and with only what matches, and `all_matches` the matches of all users.
     """
-    # Here `hits` are those of the walk: the name of the table is the walk's.
-    near = f'WITH "tasks_task" AS (SELECT * FROM "walk") {hits[0]}'  # noqa: S608
-    return [
-        ("walk", first(walked, order)),
-        ("near", (near, hits[1])),
-        ("reach", (REACH, [Slot("wanted"), DEPTH, DEPTH])),
-        ("found", either(matching)),
-    ]
+    tables = {
+        "scan": scan_window(window, order),
+        # The CTE's name makes the matches those of the window.
+        "near": (
+            f'WITH "tasks_task" AS (SELECT * FROM "scan") {all_matches[0]}',  # noqa: S608
+            all_matches[1],
+        ),
+        "coverage": (COVERAGE_CTE, [WANTED, DEPTH, DEPTH]),
+        "found": combine_matches(matches),
+    }
+    ctes = ", ".join(
+        f'"{name}" AS MATERIALIZED ({sql})' for name, (sql, _) in tables.items()
+    )
+    page = f'SELECT * FROM "found" x{order}{limit[0]}'  # noqa: S608
+    sql = f"WITH {ctes} SELECT * FROM ({COUNTS}) c LEFT JOIN ({page}) x ON 1 = 1{order}"  # noqa: S608
+    params = [param for _, each in tables.values() for param in each]
+    return sql, [*params, *limit[1]]
 
 
-def depth(offset: int) -> int:
-    """How many tasks to walk, for the slot of that name."""
-    # For the matches before the page, if one task in ten is one.
-    return max(NEAR, min(NEAR + 10 * offset, FARTHEST))
+def scan_depth(offset: int) -> int:
+    """How many tasks to scan for a page that starts there."""
+    # Enough for the matches before the page if one task in ten matches.
+    return max(MIN_SCAN, min(MIN_SCAN + 10 * offset, MAX_SCAN))
 
 
-def first(parts: list[Fragment], order: str) -> Fragment:
-    # Each part by itself, so that an index is walked and no further than needed.
+def scan_window(parts: list[SQLFragment], order: str) -> SQLFragment:
+    # A limit for each part, so that its index is read no further than needed.
     sql, params = union(
         [(f"{sql} LIMIT %s", [*params, DEPTH]) for sql, params in parts]
     )
     return f"SELECT x.* FROM ({sql}) x{order} LIMIT %s", [*params, DEPTH]  # noqa: S608
 
 
-def either(matching: list[Fragment]) -> Fragment:
-    """What matches near, or what matches anywhere."""
-    sql, params = union([(f"{sql} {FENCE}", params) for sql, params in matching])
-    near = 'SELECT * FROM "near" WHERE NOT (SELECT "is_far" FROM "reach")'
-    far = f'SELECT * FROM ({sql}) x WHERE (SELECT "is_far" FROM "reach")'  # noqa: S608
+def combine_matches(matches: list[SQLFragment]) -> SQLFragment:
+    """The matches of the window, or all matches."""
+    sql, params = union(
+        [(f"{sql} {OPTIMIZATION_FENCE}", params) for sql, params in matches]
+    )
+    near = 'SELECT * FROM "near" WHERE NOT (SELECT "is_far" FROM "coverage")'
+    far = f'SELECT * FROM ({sql}) x WHERE (SELECT "is_far" FROM "coverage")'  # noqa: S608
     return f"{near} UNION ALL {far}", params
 
 
-def union(parts: list[Fragment]) -> Fragment:
+def union(parts: list[SQLFragment]) -> SQLFragment:
     sql = " UNION ALL ".join(f"SELECT * FROM ({sql}) y" for sql, _ in parts)  # noqa: S608
     return sql, [value for _, params in parts for value in params]

@@ -1,41 +1,26 @@
-"""What requests may hold and answers show."""
+"""Bodies of requests and responses, one module per resource."""
 
+from tasks.serializers.batch import BatchResultSerializer, BatchSerializer
+from tasks.serializers.history import TaskChangeSerializer
+from tasks.serializers.stats import StatsSerializer
 from tasks.serializers.task import (
-    COUNT,
-    ChangeSerializer,
-    FIELDS,
-    FieldChangeSerializer,
-    NAMES,
-    PriorityField,
-    StatsSerializer,
-    TaskInput,
-    TaskPatch,
-    TaskReplacement,
+    TaskCreateSerializer,
+    TaskReplaceSerializer,
     TaskSerializer,
+    TaskUpdateSerializer,
     TrashedTaskSerializer,
-    VALUES,
-    VersionField,
-    VersionOnly,
-    counts_of,
-    represent,
+    VersionSerializer,
 )
 
 __all__ = [
-    "COUNT",
-    "ChangeSerializer",
-    "FIELDS",
-    "FieldChangeSerializer",
-    "NAMES",
-    "PriorityField",
+    "BatchResultSerializer",
+    "BatchSerializer",
     "StatsSerializer",
-    "TaskInput",
-    "TaskPatch",
-    "TaskReplacement",
+    "TaskChangeSerializer",
+    "TaskCreateSerializer",
+    "TaskReplaceSerializer",
     "TaskSerializer",
+    "TaskUpdateSerializer",
     "TrashedTaskSerializer",
-    "VALUES",
-    "VersionField",
-    "VersionOnly",
-    "counts_of",
-    "represent",
+    "VersionSerializer",
 ]

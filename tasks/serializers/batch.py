@@ -10,18 +10,23 @@ from taskapi.api.fields import StrictChoiceField
 from taskapi.api.preconditions import Precondition
 from taskapi.api.serializers import StrictSerializer
 from tasks.operations import Create, Delete, Operation, Update
-from tasks.serializers import TaskInput, TaskPatch, TaskSerializer, VersionField
+from tasks.serializers.task import (
+    TaskCreateSerializer,
+    TaskSerializer,
+    TaskUpdateSerializer,
+    VersionField,
+)
 
 MAX_OPERATIONS = 100
 ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # What each `op` needs, what it may have besides, and what reads its `data`.
-WANTED = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
+REQUIRED = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
 OPTIONAL: dict[str, set[str]] = {
     "create": set(),
     "update": {"version"},
     "delete": {"version"},
 }
-BODIES = {"create": TaskInput(), "update": TaskPatch()}
+BODIES = {"create": TaskCreateSerializer(), "update": TaskUpdateSerializer()}
 
 
 class IdField(serializers.UUIDField):
@@ -36,15 +41,15 @@ class IdField(serializers.UUIDField):
 class OperationSerializer(StrictSerializer):
     """One operation: `id` for update and delete, `data` for create and update."""
 
-    op = StrictChoiceField(list(WANTED))
+    op = StrictChoiceField(list(REQUIRED))
     id = IdField(required=False, format="hex_verbose")
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
     data = serializers.DictField(required=False)  # type: ignore[assignment]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         given, op = attrs.keys() - {"op"}, attrs["op"]
-        errors = {n: ["Required for this op."] for n in WANTED[op] - given}
-        allowed = WANTED[op] | OPTIONAL[op]
+        errors = {n: ["Required for this op."] for n in REQUIRED[op] - given}
+        allowed = REQUIRED[op] | OPTIONAL[op]
         errors |= {n: [f"Not for op {op}."] for n in given - allowed}
         if errors:
             raise serializers.ValidationError(errors)
@@ -76,9 +81,9 @@ class BatchSerializer(StrictSerializer):
 
 
 class OperationResultSerializer(serializers.Serializer[Any]):
-    """What became of one operation; `task` is null where it went to the trash."""
+    """The result of one operation; `task` is null if the task was deleted."""
 
-    op = serializers.ChoiceField(list(WANTED))
+    op = serializers.ChoiceField(list(REQUIRED))
     id = serializers.UUIDField()
     task = TaskSerializer(allow_null=True)
 

@@ -1,4 +1,4 @@
-"""`/api/tasks`: thin; what may be done is decided in models and operations."""
+"""`/api/tasks`: access decides what may be done, operations do it."""
 
 from tasks.views.base import TaskView, validator
 from tasks.views.history import HistoryViewSet

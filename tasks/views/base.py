@@ -1,5 +1,6 @@
-"""What the views of the caller's tasks share."""
+"""What the views of tasks share."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -8,78 +9,81 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.viewsets import GenericViewSet
 
-from taskapi.api import caching
-from taskapi.api.preconditions import Precondition, tags
-from taskapi.api.views import StrictView
-from tasks import operations
+from taskapi.api.caching import CACHE_HEADERS
+from taskapi.api.preconditions import Precondition, entity_tags
+from taskapi.api.views import BaseAPIView
+from tasks import access, operations
 from tasks import serializers as s
+from tasks.fields import COLUMNS, task_to_dict
 from tasks.filters import TaskFilter
-from tasks.models import Task, etag
-from tasks.queries.list import VERSION, Row
+from tasks.models import Task, TaskQuerySet, etag
 
 
 @lru_cache
 def validator(serializer: Any) -> Any:
-    """One serializer for all requests: making its fields costs more than they do.
+    """One serializer for all requests: making its fields costs more than using them.
 
-    Validation keeps nothing in them, so threads may share them.
+    Validation stores nothing in it, so threads may share it.
     """
     return serializer()
 
 
-def headers_of(row: Row) -> dict[str, str]:
-    return caching.HEADERS | {"ETag": etag(row[VERSION])}
+def etag_of(row: Sequence[Any]) -> str:
+    return etag(row[COLUMNS.index("version")])
 
 
-class TaskView(StrictView, GenericViewSet[Any]):
-    """What the views of the caller's tasks share."""
+class TaskView(BaseAPIView, GenericViewSet[Any]):
+    """A view of the tasks that the user may see."""
 
     queryset: Any = Task.objects.none()  # names the model for the schema
     serializer_class: type[Any] = s.TaskSerializer
     lookup_url_kwarg = "id"
     filterset_class: type[TaskFilter] | None = None
 
+    def get_queryset(self) -> TaskQuerySet:
+        return access.visible_to(self.request.user).live()
+
     def accepted_parameters(self) -> list[str]:
         if self.action not in {"list", "history"}:
             return []
-        narrowing = self.filterset_class if self.action == "list" else None
-        filters = narrowing.base_filters if narrowing else {}
+        declared = self.filterset_class if self.action == "list" else None
+        filters = declared.base_filters if declared else {}
         return [*filters, *self.pages.parameters]
 
-    @property
-    def caller_id(self) -> UUID:
-        return cast(UUID, self.request.user.pk)
-
-    def author(self) -> operations.Author:
+    def context(self) -> operations.ActorContext:
+        user_id = cast(UUID, self.request.user.pk)
         request_id = self.request.META["HTTP_X_REQUEST_ID"]
-        return operations.Author(
-            self.caller_id, self.caller_id, request_id, timezone.now()
-        )
+        return operations.ActorContext(user_id, user_id, request_id, timezone.now())
 
     def perform(self, operation: operations.Operation) -> Task:
-        return operations.perform_one(operation, self.author())
+        return operations.perform_one(operation, self.context())
 
-    def expected(self, version: int | None = None) -> Precondition:
-        """What If-Match and the body's version expect."""
-        return Precondition(tags(self.request._request, "If-Match"), version)
+    def precondition(self, version: int | None = None) -> Precondition:
+        """If-Match and the body's version."""
+        return Precondition(entity_tags(self.request._request, "If-Match"), version)
 
     def version(self) -> int | None:
         """The version of a body that may hold nothing else."""
-        return self.valid(s.VersionOnly).get("version")
+        return self.validate(s.VersionSerializer).get("version")
 
-    def valid(self, serializer: type[Any]) -> dict[str, Any]:
+    def validate(self, serializer: type[Any]) -> dict[str, Any]:
         return dict(validator(cast(Any, serializer)).run_validation(self.request.data))
 
-    def answer(self, data: Any, status: int = 200, **headers: str) -> HttpResponse:
-        """Rendered at once: DRF's Response costs more, and `once` stores the text."""
+    def json_response(
+        self, data: Any, status: int = 200, **headers: str
+    ) -> HttpResponse:
+        """Rendered at once: it is cheaper than DRF's, and idempotency stores it."""
         request = self.request
         body = request.accepted_renderer.render(data, request.accepted_media_type)
         return HttpResponse(
             body, content_type="application/json", status=status, headers=headers
         )
 
-    def task_answer(self, row: Row, status: int = 200, **more: str) -> HttpResponse:
-        return self.answer(s.represent(*row), status, **headers_of(row), **more)
+    def task_response(
+        self, row: Sequence[Any], status: int = 200, **headers: str
+    ) -> HttpResponse:
+        headers |= CACHE_HEADERS | {"ETag": etag_of(row)}
+        return self.json_response(task_to_dict(row), status, **headers)
 
     def page(self, queryset: Any) -> dict[str, Any]:
         rows = self.pages.paginate_queryset(queryset, self.request, view=self)
@@ -87,7 +91,5 @@ class TaskView(StrictView, GenericViewSet[Any]):
         envelope: dict[str, Any] = self.pages.envelope(items)
         return envelope
 
-    @property
-    def pages(self) -> Any:
-        """The paginator: settings name its class."""
-        return self.paginator
+    # The paginator, whose class the settings name.
+    pages: Any = GenericViewSet.paginator

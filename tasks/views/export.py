@@ -9,12 +9,10 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from tasks.exports.formats import FORMATS, Format
 from tasks.exports.snapshot import Snapshot
 from tasks.filters import TaskFilter
-from tasks.models import Task, TaskQuerySet
 from tasks.serializers import TaskSerializer
 from tasks.views import TaskView
 
@@ -41,15 +39,8 @@ class ExportViewSet(TaskView):
 
     filterset_class = TaskFilter
 
-    def get_queryset(self) -> TaskQuerySet:
-        return Task.objects.owned_by(self.caller_id).live()
-
     def accepted_parameters(self) -> list[str]:
         return [*TaskFilter.base_filters, "format"]
-
-    def perform_content_negotiation(self, *args: Any, **options: Any) -> Any:
-        # DRF's own: which renderers there are depends on the query here.
-        return APIView.perform_content_negotiation(self, *args, **options)
 
     def get_renderers(self) -> list[Any]:
         names = self.request.query_params.getlist("format")

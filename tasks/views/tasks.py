@@ -1,28 +1,26 @@
 """`/api/tasks` but for the trash and the history."""
 
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import SuspiciousOperation
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.reading import Asker, Reading
-from taskapi.api.idempotency import once
-from taskapi.api.preconditions import TAGS_PATTERN, is_unchanged
-from tasks import operations
+from taskapi.api.caching import CachedList, digest, json_response, not_modified
+from taskapi.api.idempotency import idempotent
+from taskapi.api.preconditions import TAGS_PATTERN
+from tasks import metrics, operations
 from tasks import serializers as s
+from tasks.fields import CACHE_VERSION, get_values, task_to_dict
 from tasks.filters import TaskFilter
-from tasks.models import Task, TaskQuerySet, etag
-from tasks.queries.list import VERSION, OneTask, Row, TaskPage
-from tasks.serializers.batch import BatchResultSerializer, BatchSerializer
-from tasks.views.base import TaskView, headers_of
+from tasks.models import Task
+from tasks.queries.list import TaskListQuery, get_row, parse_list_query
+from tasks.views.base import TaskView, etag_of
 from tasks.views.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
 
 
@@ -33,25 +31,14 @@ class PreconditionRequired(APIException):
 
 
 class TaskViewSet(TaskView):
-    """The caller's tasks."""
+    """The tasks that the user may see."""
 
     filterset_class = TaskFilter
 
-    def get_queryset(self) -> TaskQuerySet:
-        return Task.objects.owned_by(self.caller_id).live()
-
-    def reading(self, asker: Asker) -> Reading | None:
-        self.read: Any = None
-        try:
-            if self.action == "list":
-                self.read = TaskPage(self.request, asker, self.pages)
-            elif self.action == "retrieve":
-                self.read = OneTask(self.kwargs["id"])
-        except (ValidationError, SuspiciousOperation) as error:
-            # Not before the caller is known to be one.
-            self.read = error
-            return None
-        return cast(Reading | None, self.read)
+    def get_prefetch_key(self, request: Request) -> str | None:
+        """The list's cache entry, for the rate limit's round trip to Redis."""
+        is_list = self.action == "list" and "HTTP_IF_NONE_MATCH" not in request.META
+        return CachedList(request, CACHE_VERSION).key if is_list else None
 
     @extend_schema(
         operation_id="listTasks",
@@ -60,28 +47,45 @@ class TaskViewSet(TaskView):
     )
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
-        if isinstance(self.read, Exception):
-            raise self.read
-        revision = cast(Any, request.user).revision
-        return cast(HttpResponse, self.read.answer(revision, self.render))
+        query = parse_list_query(request.META.get("QUERY_STRING", ""))
+        self.pages.parse(request, Task, query.list.key, query.list.descending)
+        if not query.is_cacheable:
+            body = self.render_list(query)
+            etag = f'W/"{digest(body)}"'
+            return not_modified(request, etag) or json_response(body, etag)
+        cached = CachedList(request, CACHE_VERSION)
+        if response := not_modified(request, cached.etag):
+            return response
+        stored = cached.load()
+        (metrics.HITS if stored else metrics.MISSES).inc()
+        body = stored or self.render_list(query)
+        if not stored:
+            cached.store(body)
+        return json_response(body, cached.etag)
 
-    def render(self, rows: Iterable[Row]) -> bytes:
-        envelope = self.pages.envelope([s.represent(*row) for row in rows])
-        return JSONRenderer().render(envelope)
+    def render_list(self, query: TaskListQuery) -> bytes:
+        user: Any = self.request.user
+        rows = query.list.rows(user, query.values, self.pages)
+        page = self.pages.trim(rows, user.revision, query.list.get_position)
+        return JSONRenderer().render(
+            self.pages.envelope([task_to_dict(row) for row in page])
+        )
 
     @extend_schema(
         operation_id="createTask",
         parameters=[KEY],
-        request=s.TaskInput,
+        request=s.TaskCreateSerializer,
         responses={201: s.TaskSerializer, 409: None, 422: None},
     )
     def create(self, request: Request) -> HttpResponse:
         """Make a task."""
-        return once(request, self.create_once)
+        return idempotent(request, self.create_once)
 
     def create_once(self) -> HttpResponse:
-        task = self.perform(operations.Create(self.valid(s.TaskInput)))
-        return self.task_answer(s.VALUES(task), 201, Location=f"/api/tasks/{task.pk}")
+        task = self.perform(operations.Create(self.validate(s.TaskCreateSerializer)))
+        return self.task_response(
+            get_values(task), 201, Location=f"/api/tasks/{task.pk}"
+        )
 
     @extend_schema(
         operation_id="getTask",
@@ -90,20 +94,18 @@ class TaskViewSet(TaskView):
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponse:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
-        row = self.read.row(self.caller_id)
-        if is_unchanged(request._request, etag(row[VERSION])):
-            return HttpResponse(status=304, headers=headers_of(row))
-        return self.task_answer(row)
+        row = get_row(request.user, id)
+        return not_modified(request, etag_of(row)) or self.task_response(row)
 
     @extend_schema(
         operation_id="updateTask",
         parameters=[IF_MATCH],
-        request=s.TaskPatch,
+        request=s.TaskUpdateSerializer,
         responses={200: s.TaskSerializer, 412: None},
     )
     def partial_update(self, request: Request, id: UUID) -> HttpResponse:
         """Set the fields that are sent, and no others."""
-        return self.update_with(self.valid(s.TaskPatch), id)
+        return self.update_with(self.validate(s.TaskUpdateSerializer), id)
 
     @extend_schema(
         operation_id="replaceTask",
@@ -115,19 +117,19 @@ class TaskViewSet(TaskView):
                 required=True,
             )
         ],
-        request=s.TaskReplacement,
+        request=s.TaskReplaceSerializer,
         responses={200: s.TaskSerializer, 412: None, 428: None},
     )
     def update(self, request: Request, id: UUID) -> HttpResponse:
         """Replace a task; only with If-Match."""
         if "If-Match" not in request.headers:
             raise PreconditionRequired
-        return self.update_with(self.valid(s.TaskReplacement), id)
+        return self.update_with(self.validate(s.TaskReplaceSerializer), id)
 
     def update_with(self, values: dict[str, Any], id: UUID) -> HttpResponse:
-        expects = self.expected(values.pop("version", None))
+        expects = self.precondition(values.pop("version", None))
         task = self.perform(operations.Update(values, id, expects))
-        return self.task_answer(s.VALUES(task))
+        return self.task_response(get_values(task))
 
     @extend_schema(
         operation_id="deleteTask",
@@ -139,26 +141,30 @@ class TaskViewSet(TaskView):
 
         A body `{"version": 3}` is a precondition, as If-Match is.
         """
-        self.perform(operations.Delete(id=id, expects=self.expected(self.version())))
+        self.perform(
+            operations.Delete(id=id, expects=self.precondition(self.version()))
+        )
         return Response(status=204)
 
     @extend_schema(
         operation_id="restoreTask",
         parameters=[IF_MATCH, KEY],
-        request=s.VersionOnly,
+        request=s.VersionSerializer,
         responses={200: s.TaskSerializer, 409: None, 412: None, 422: None},
     )
     def restore(self, request: Request, id: UUID) -> HttpResponse:
         """Take a task back out of the trash."""
-        restore = operations.Restore(id=id, expects=self.expected(self.version()))
-        return once(request, lambda: self.task_answer(s.VALUES(self.perform(restore))))
+        restore = operations.Restore(id=id, expects=self.precondition(self.version()))
+        return idempotent(
+            request, lambda: self.task_response(get_values(self.perform(restore)))
+        )
 
     @extend_schema(
         operation_id="batchTasks",
         parameters=[KEY],
-        request=BatchSerializer,
+        request=s.BatchSerializer,
         responses={
-            200: BatchResultSerializer,
+            200: s.BatchResultSerializer,
             403: None,
             404: None,
             409: None,
@@ -168,17 +174,17 @@ class TaskViewSet(TaskView):
     )
     def batch(self, request: Request) -> HttpResponse:
         """Do up to 100 operations, all or none."""
-        return once(request, self.batch_once)
+        return idempotent(request, self.batch_once)
 
     def batch_once(self) -> HttpResponse:
-        asked = self.valid(BatchSerializer)["operations"]
+        asked = self.validate(s.BatchSerializer)["operations"]
         todo = [item["operation"] for item in asked]
-        tasks = operations.perform(todo, self.author())
+        tasks = operations.perform(todo, self.context())
         results = [
             {"op": item["op"], "id": task.pk, "task": None if task.deleted_at else task}
             for item, task in zip(asked, tasks, strict=True)
         ]
-        return self.answer(BatchResultSerializer({"results": results}).data)
+        return self.json_response(s.BatchResultSerializer({"results": results}).data)
 
     @extend_schema(operation_id="getTaskStats", responses=s.StatsSerializer)
     def stats(self, request: Request) -> Response:

@@ -4,20 +4,20 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from tasks import operations
+from tasks import access, operations
 from tasks import serializers as s
-from tasks.models import Task, TaskQuerySet
+from tasks.models import TaskQuerySet
 from tasks.views.base import TaskView
 from tasks.views.headers import IF_MATCH
 
 
 class TrashViewSet(TaskView):
-    """The caller's deleted tasks, kept for TRASH_RETENTION_DAYS."""
+    """The user's deleted tasks, kept for TRASH_RETENTION_DAYS."""
 
     serializer_class = s.TrashedTaskSerializer
 
     def get_queryset(self) -> TaskQuerySet:
-        trash = Task.objects.owned_by(self.caller_id).trashed()
+        trash = access.visible_to(self.request.user).trashed()
         return trash.order_by("-deleted_at", "-id")
 
     @extend_schema(operation_id="listTrash")
@@ -35,5 +35,5 @@ class TrashViewSet(TaskView):
 
         A body `{"version": 3}` is a precondition, as If-Match is.
         """
-        operations.destroy(id, self.expected(self.version()), self.author())
+        operations.purge(id, self.precondition(self.version()), self.context())
         return Response(status=204)

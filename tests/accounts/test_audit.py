@@ -10,15 +10,15 @@ from rest_framework.test import APIClient
 
 from accounts import passwords
 from accounts.models import Session, User
-from accounts.rate_limits import Limit
-from accounts.throttles import account_key
+from accounts.throttles import hashed_account
+from taskapi.api.rate_limit import RateLimit
 from taskapi.http.logs import JsonFormatter
 from tests.accounts.clock import Clock
 from tests.accounts.wire import ANONYMOUS, bearer, post, refresh, sign_in
 from tests.factories import PASSWORD, make_session
 
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
-ALICE_KEY = account_key("alice@example.com")
+ALICE_KEY = hashed_account("alice@example.com")
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_failed_login_names_the_account_by_its_hash(
 ) -> None:
     post("login", {"email": email, "password": "wrong horse 1"})
 
-    assert events() == [event("login_failed", account=account_key(email))]
-    assert len(account_key(email)) == 64
+    assert events() == [event("login_failed", account=hashed_account(email))]
+    assert len(hashed_account(email)) == 64
 
 
 def test_address_is_that_of_the_client(alice: User, events: Any, settings: Any) -> None:
@@ -182,7 +182,7 @@ def test_request_for_a_reset(alice: User, mail: list[Any], events: Any) -> None:
 
 
 def test_reset(alice: User, events: Any) -> None:
-    token = passwords.reset_token(alice)
+    token = passwords.make_reset_token(alice)
 
     post("password/reset", {"token": token, "newPassword": "battery staple 2"})
 
@@ -191,7 +191,7 @@ def test_reset(alice: User, events: Any) -> None:
 
 @pytest.mark.django_db
 def test_limit_that_was_hit(events: Any, settings: Any) -> None:
-    settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": Limit(1, 900)}
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"auth": RateLimit(1, 900)}
     post("login", {})
     events()
 
@@ -229,7 +229,7 @@ def whole_conversation(user: User) -> list[str]:
     old = sign_in(user, f"{CANARY} 1")
     renewed = refresh(old["refreshToken"]).json()
     refuse_all(old["refreshToken"])
-    reset = passwords.reset_token(user)
+    reset = passwords.make_reset_token(user)
     body = {"token": reset, "newPassword": f"{CANARY} 2"}
     assert post("password/reset", body).status_code == 204
     last = sign_in(user, f"{CANARY} 2")
@@ -312,7 +312,11 @@ def test_no_secret_is_logged(
             "password/reset",
             {"token": "{reset}", "newPassword": "battery staple 2"},
         ),
-        ("accounts.passwords.forgot", "password/forgot", {"email": "{reset}@b.org"}),
+        (
+            "accounts.passwords.request_reset",
+            "password/forgot",
+            {"email": "{reset}@b.org"},
+        ),
     ],
 )
 def test_no_secret_is_logged_when_the_server_fails(
@@ -330,7 +334,7 @@ def test_no_secret_is_logged_when_the_server_fails(
     signed_in = sign_in(alice)
     secrets = {
         "{refresh}": signed_in["refreshToken"],
-        "{reset}": passwords.reset_token(alice),
+        "{reset}": passwords.make_reset_token(alice),
     }
     sent = {name: secrets.get(value, value) for name, value in body.items()}
     monkeypatch.setattr(broken, fail)

@@ -7,7 +7,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import personal_data
 from accounts.models import Session, User
-from tasks.models import Change, StoredAnswer, Task
+from tasks.models import IdempotencyRecord, Task, TaskChange
 from tests.accounts.wire import (
     REFRESH_REFUSED,
     assert_anonymous_refused,
@@ -22,7 +22,7 @@ from tests.accounts.wire import (
 )
 from tests.factories import PASSWORD, make_session, make_task, make_user
 
-OWNED = [Task, Change, StoredAnswer, Session]
+OWNED = [Task, TaskChange, IdempotencyRecord, Session]
 
 
 def erase(client: APIClient, password: str = PASSWORD) -> Any:

@@ -42,7 +42,7 @@ def test_token_is_mailed(alice: User, mail: list[Any]) -> None:
     assert response.status_code == 202
     [message] = mail
     token = message.body.partition("The token is: ")[2].partition("\n")[0]
-    assert passwords.user_of_reset_token(token) == alice
+    assert passwords.get_user_by_reset_token(token) == alice
     assert message.to == ["alice@example.com"]
     assert message.subject == "Reset your password"
     assert message.body == (
@@ -216,14 +216,14 @@ def test_new_password_keeps_the_policy_and_the_token(
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, happening: Any) -> None:
     """Let something happen once the token has been found good."""
-    check = passwords.user_of_reset_token
+    check = passwords.get_user_by_reset_token
 
     def interrupted(token: str) -> User:
         user = check(token)
         happening()
         return user
 
-    monkeypatch.setattr(passwords, "user_of_reset_token", interrupted)
+    monkeypatch.setattr(passwords, "get_user_by_reset_token", interrupted)
 
 
 def test_concurrent_reset_that_came_first_stays(

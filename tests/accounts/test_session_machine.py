@@ -176,6 +176,8 @@ def test_sessions_agree_with_the_model() -> None:
     run_state_machine_as_test(
         SessionMachine,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, database=None
+            max_examples=settings.default.max_examples * 2 // 5,
+            stateful_step_count=30,
+            database=None,
         ),
     )

@@ -81,5 +81,5 @@ def assert_anonymous_refused(response: HttpResponse) -> None:
 def assert_gone(response: HttpResponse) -> None:
     """The account went while its request ran."""
     assert response.status_code == 401
-    message = "This account is gone."
+    message = "This account was deleted."
     assert response.json() == error(response, "AUTHENTICATION_ERROR", message)

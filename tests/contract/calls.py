@@ -105,7 +105,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "forgotPassword": lambda world: Call(body={"email": "nobody@example.com"}),
     "resetPassword": lambda world: Call(
         body={
-            "token": passwords.reset_token(world.alice),
+            "token": passwords.make_reset_token(world.alice),
             "newPassword": NEW_PASSWORD,
         }
     ),

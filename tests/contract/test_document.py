@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from taskapi.api.errors import CODES
-from taskapi.openapi.examples import REQUEST_ID, TASK
+from taskapi.api.openapi import EXAMPLE_REQUEST_ID as REQUEST_ID
+from tasks.openapi.examples import TASK
 from tests.contract.document import (
     JSON,
     Answer,

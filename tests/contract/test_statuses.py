@@ -11,8 +11,7 @@ import pytest
 from django.db import OperationalError, connection
 from rest_framework.views import APIView
 
-from accounts.models import UserManager
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 from taskapi.http import health
 from tests.contract.calls import CALLS, Call, World
 from tests.contract.document import JSON, METHODS, Operation, document, fault
@@ -133,7 +132,7 @@ def run_twice_at_once(attempt: Attempt) -> Any:
         raise OperationalError from cause
 
     cause = type("LockNotAvailable", (Exception,), {"sqlstate": "55P03"})()
-    attempt.patch.setattr(UserManager, "lock", lock)
+    attempt.patch.setattr("taskapi.api.idempotency.claim", lock)
     attempt.call.headers["Idempotency-Key"] = "first"
     return attempt.send()
 
@@ -170,7 +169,7 @@ def expect_nothing(attempt: Attempt) -> Any:
 
 
 def have_nothing_left(attempt: Attempt) -> Any:
-    limits = dict.fromkeys(attempt.settings.RATE_LIMITS, Limit(0, 900))
+    limits = dict.fromkeys(attempt.settings.RATE_LIMITS, RateLimit(0, 900))
     attempt.settings.RATE_LIMITS = limits
     return attempt.send()
 

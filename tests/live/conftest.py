@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +23,12 @@ from tests.live.faults import FaultProxy
 from tests.live.race import ROUNDS
 from tests.live.server import ROOT, Server
 from tests.live.wire import EXCHANGES
+from tests.services import KEY_PREFIX, remove_keys
 
 MEASURED: list[str] = []
 Sql = Callable[..., list[Any]]
-# They share the databases of one Redis.
-LIVE = 0x6C697665
+# Each server has keys of its own in the one Redis.
+numbers = count(1)
 
 
 @pytest.fixture(autouse=True)
@@ -69,8 +72,6 @@ def database() -> Iterator[str]:
     name = f"taskapi_live_{os.getpid()}"
     url = urlsplit(base)._replace(path=f"/{name}").geturl()
     with closing(psycopg.connect(base, autocommit=True)) as connection:
-        [alone] = connection.execute("SELECT pg_try_advisory_lock(%s)", [LIVE])
-        assert alone == (True,), "live tests are run elsewhere at the same time"
         connection.execute(f"CREATE DATABASE {name}")
         try:
             command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
@@ -98,20 +99,15 @@ def redis_kwargs() -> dict[str, Any]:
         return dict(client.connection_pool.connection_kwargs)
 
 
-def redis_url(number: int) -> str:
-    """Of another database of the tests' Redis: their own clearing leaves it alone."""
-    url = os.environ["REDIS_URL"].partition("?")[0]
-    if url.startswith("unix:"):
-        return f"{url}?db={number}"
-    return urlsplit(url)._replace(path=f"/{number}").geturl()
-
-
-def environment(database: str, cache: str, **limits: str) -> dict[str, str]:
+def environment(
+    database: str, cache: str | None = None, **limits: str
+) -> dict[str, str]:
+    """Of a server that shares its database with others, but not what it counts."""
     return {
         "DJANGO_SETTINGS_MODULE": "tests.live.settings",
         "DATABASE_URL": database,
-        "REDIS_URL": cache,
-        "LIVE_REDIS_TIMEOUT": "5",
+        "REDIS_URL": cache or os.environ["REDIS_URL"],
+        KEY_PREFIX: f"{os.environ[KEY_PREFIX]}-live{next(numbers)}",
         "WEB_CONCURRENCY": "2",
         "WEB_THREADS": "8",
     } | {f"LIVE_LIMIT_{name.upper()}": text for name, text in limits.items()}
@@ -119,7 +115,7 @@ def environment(database: str, cache: str, **limits: str) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def steady_server(database: str, folder: Path) -> Iterator[Server]:
-    with closing(Server(folder, environment(database, redis_url(11)))) as server:
+    with closing(Server(folder, environment(database))) as server:
         yield server
 
 
@@ -134,10 +130,23 @@ def live(steady_server: Server) -> Iterator[Server]:
 TRUE_LIMITS = {"auth": "10/15m", "login": "10/15m", "refresh": "10/15m"}
 
 
+def emptied(about: dict[str, str]) -> Callable[[], None]:
+    """What empties the Redis of a server, around any proxy; done once already."""
+    empty = partial(remove_keys, os.environ["REDIS_URL"], about[KEY_PREFIX])
+    empty()
+    return empty
+
+
 @pytest.fixture(scope="session")
-def limited_server(database: str, folder: Path) -> Iterator[Server]:
-    about = environment(database, redis_url(13), **TRUE_LIMITS)
-    with closing(Server(folder, about)) as server:
+def limited_environment(database: str) -> dict[str, str]:
+    return environment(database, **TRUE_LIMITS)
+
+
+@pytest.fixture(scope="session")
+def limited_server(
+    limited_environment: dict[str, str], folder: Path
+) -> Iterator[Server]:
+    with closing(Server(folder, limited_environment)) as server:
         yield server
 
 
@@ -152,10 +161,8 @@ def limited(limited_server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def limited_redis() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url(13)) as client:
-        client.flushdb()
-        yield client
+def empty_limited_redis(limited_environment: dict[str, str]) -> Callable[[], None]:
+    return emptied(limited_environment)
 
 
 @pytest.fixture(scope="session")
@@ -176,16 +183,24 @@ def redis_proxy() -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="session")
-def fragile_server(
-    database: str, folder: Path, postgres_proxy: FaultProxy, redis_proxy: FaultProxy
-) -> Iterator[Server]:
+def fragile_environment(
+    database: str, postgres_proxy: FaultProxy, redis_proxy: FaultProxy
+) -> dict[str, str]:
     url = urlsplit(database)
     user = url.netloc.rpartition("@")[0]
     netloc = f"{user}@127.0.0.1:{postgres_proxy.port}"
     proxied = url._replace(netloc=netloc, query="").geturl()
-    cache = f"redis://127.0.0.1:{redis_proxy.port}/12"
-    about = environment(proxied, cache, **TRUE_LIMITS) | {"LIVE_REDIS_TIMEOUT": ""}
-    with closing(Server(folder, about)) as server:
+    number = redis_kwargs().get("db", 0)
+    cache = f"redis://127.0.0.1:{redis_proxy.port}/{number}"
+    about = environment(proxied, cache, **TRUE_LIMITS)
+    return about | {"TASKAPI_TEST_REDIS_SECONDS": ""}  # those of production
+
+
+@pytest.fixture(scope="session")
+def fragile_server(
+    fragile_environment: dict[str, str], folder: Path
+) -> Iterator[Server]:
+    with closing(Server(folder, fragile_environment)) as server:
         yield server
 
 
@@ -201,11 +216,8 @@ def fragile(
 
 
 @pytest.fixture
-def fragile_redis() -> Iterator[redis.Redis]:
-    """The Redis of the fragile server, around the proxy, and emptied."""
-    with redis.Redis.from_url(redis_url(12)) as client:
-        client.flushdb()
-        yield client
+def empty_fragile_redis(fragile_environment: dict[str, str]) -> Callable[[], None]:
+    return emptied(fragile_environment)
 
 
 @pytest.fixture

@@ -2,17 +2,13 @@
 
 import os
 
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 from tests.settings import *  # noqa: F403
-from tests.settings import CACHES, EMAIL_BACKEND, MIDDLEWARE, RATE_LIMITS
+from tests.settings import EMAIL_BACKEND, MIDDLEWARE, RATE_LIMITS
 
 for name in RATE_LIMITS:
     if text := os.environ.get(f"LIVE_LIMIT_{name.upper()}"):
-        RATE_LIMITS[name] = Limit.parse(text)
-
-# A busy machine's Redis is late; where that is no fault, limits are to be exact.
-if seconds := os.environ.get("LIVE_REDIS_TIMEOUT"):
-    CACHES["default"]["OPTIONS"]["SOCKET_TIMEOUT"] = float(seconds)  # type: ignore[index]
+        RATE_LIMITS[name] = RateLimit.parse(text)
 
 EMAIL_BACKEND = os.environ.get("LIVE_EMAIL_BACKEND") or EMAIL_BACKEND
 MIDDLEWARE = ["tests.live.middleware.tell_worker", *MIDDLEWARE]

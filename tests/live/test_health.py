@@ -71,7 +71,7 @@ def seconds_until_ready(fragile: Server) -> float:
 
 
 @pytest.mark.parametrize("fault", ["refuse", "reset"])
-@pytest.mark.usefixtures("fragile_redis")
+@pytest.mark.usefixtures("empty_fragile_redis")
 def test_calls_say_so_while_the_database_is_away(
     fragile: Server,
     owner: Tokens,
@@ -94,7 +94,7 @@ def test_calls_say_so_while_the_database_is_away(
     record(f"{len(answers)} answers 503, slowest {slowest:.2f} s")
 
 
-@pytest.mark.usefixtures("fragile_redis")
+@pytest.mark.usefixtures("empty_fragile_redis")
 def test_database_is_found_again_at_once(
     fragile: Server, owner: Tokens, postgres_proxy: FaultProxy, record: Record
 ) -> None:

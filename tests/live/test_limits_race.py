@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing
 from functools import partial
 
 import pytest
-import redis
 
 from tests.live.faults import FaultProxy
 from tests.live.people import login, login_request, refresh_request, register
@@ -40,11 +39,11 @@ def guesses(name: str) -> list[bytes]:
 
 
 def test_ten_of_sixty_four_guesses_pass(
-    limited: Server, limited_redis: redis.Redis, record: Record
+    limited: Server, empty_limited_redis: Callable[[], None], record: Record
 ) -> None:
     done = 0
     for number in rounds(0.5):
-        limited_redis.flushdb()
+        empty_limited_redis()
 
         assert passed(limited.race(*guesses(f"guess{number}.")), 401) == LIMIT
         done += 1
@@ -52,11 +51,11 @@ def test_ten_of_sixty_four_guesses_pass(
 
 
 def test_forged_addresses_do_not_help(
-    limited: Server, limited_redis: redis.Redis, record: Record
+    limited: Server, empty_limited_redis: Callable[[], None], record: Record
 ) -> None:
     done = 0
     for number in rounds(0.5):
-        limited_redis.flushdb()
+        empty_limited_redis()
         forged = []
         for n in range(AT_ONCE):
             address = f"10.{number % 250}.{n}.1"
@@ -75,7 +74,7 @@ def test_forged_addresses_do_not_help(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only 127.0.0.1 is local there")
 def test_ten_guesses_at_one_account_pass_from_many_addresses(
-    limited: Server, limited_redis: redis.Redis, record: Record
+    limited: Server, empty_limited_redis: Callable[[], None], record: Record
 ) -> None:
     done = 0
     guess = login_request("nobody@example.com", "wrong horse")
@@ -89,7 +88,7 @@ def test_ten_guesses_at_one_account_pass_from_many_addresses(
         for _ in rounds(0.5):
             for connection in connections:
                 connection.open()
-            limited_redis.flushdb()
+            empty_limited_redis()
 
             answers = race(*[partial(c.ask, guess) for c in connections])
 
@@ -98,7 +97,7 @@ def test_ten_guesses_at_one_account_pass_from_many_addresses(
     record(f"{done} rounds of {AT_ONCE} from 8 addresses, {LIMIT} passed in each")
 
 
-@pytest.mark.usefixtures("limited_redis")
+@pytest.mark.usefixtures("empty_limited_redis")
 def test_ten_of_sixty_four_refreshes_of_a_session_pass(
     live: Server, limited: Server, record: Record
 ) -> None:
@@ -116,7 +115,7 @@ def test_ten_of_sixty_four_refreshes_of_a_session_pass(
 
 
 @pytest.mark.parametrize("fault", ["mute", "refuse"])
-@pytest.mark.usefixtures("fragile_redis")
+@pytest.mark.usefixtures("empty_fragile_redis")
 def test_each_worker_keeps_the_limit_without_redis(
     live: Server, fragile: Server, redis_proxy: FaultProxy, record: Record, fault: str
 ) -> None:
@@ -134,7 +133,7 @@ def test_each_worker_keeps_the_limit_without_redis(
     record(f"passed of {AT_ONCE}, and how often: {dict(counted)}")
 
 
-@pytest.mark.usefixtures("fragile_redis")
+@pytest.mark.usefixtures("empty_fragile_redis")
 def test_guesses_stay_limited_while_redis_goes_away(
     fragile: Server, redis_proxy: FaultProxy, record: Record
 ) -> None:

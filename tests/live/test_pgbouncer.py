@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.launcher import _account, death_pact
-from tests.live.conftest import environment, redis_url
+from tests.live.conftest import environment
 from tests.live.people import make_task, patch_request, refresh_request, register
 from tests.live.server import Server
 from tests.live.wire import request
@@ -114,7 +114,7 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
-    about = environment(bouncer, redis_url(14)) | {"DATABASE_PREPARE": "false"}
+    about = environment(bouncer) | {"DATABASE_PREPARE": "false"}
     with closing(Server(folder, about)) as server:
         owner = register(server)
         token = owner.access
@@ -167,7 +167,7 @@ def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
 def test_prepared_by_mistake_statements_fail_and_write_nothing(
     bouncer: str, folder: Path, database: str, record: Callable[[str], None]
 ) -> None:
-    about = environment(bouncer, redis_url(14)) | {"DATABASE_PREPARE": "true"}
+    about = environment(bouncer) | {"DATABASE_PREPARE": "true"}
     answers = {}
     with closing(Server(folder, about)) as server:
         owner = register(server)

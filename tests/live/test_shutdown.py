@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from tests.live.balancer import Balancer, Load, ask_once
-from tests.live.conftest import environment, redis_url
+from tests.live.conftest import environment
 from tests.live.people import Tokens, register
 from tests.live.race import threads
 from tests.live.server import Server
@@ -40,7 +40,7 @@ def start(database: str, folder: Path) -> Iterator[Callable[..., Server]]:
     with ExitStack() as stack:
 
         def start(seconds: str = str(DRAIN_SECONDS)) -> Server:
-            variables = environment(database, redis_url(13))
+            variables = environment(database)
             variables["DRAIN_SECONDS"] = seconds
             return stack.enter_context(closing(Server(folder, variables)))
 

@@ -33,7 +33,7 @@ from rest_framework_simplejwt.token_blacklist.models import (  # noqa: E402
 )
 
 from accounts.models import Session, User  # noqa: E402
-from tasks.models import Change, StoredAnswer, Task  # noqa: E402
+from tasks.models import IdempotencyRecord, Task, TaskChange  # noqa: E402
 
 MOST_MIB, MOST_SECONDS = 20, 1.0
 BATCH = 5000
@@ -78,7 +78,7 @@ def tokens(count: int, at: Any, user: User) -> list[Any]:
 
 def answers(count: int, at: Any, user: User) -> list[Any]:
     body = {"status": 201, "headers": {}, "body": "x" * 300, "created_at": at}
-    return [StoredAnswer(user=user, key=uuid4().hex, **body) for _ in range(count)]
+    return [IdempotencyRecord(user=user, key=uuid4().hex, **body) for _ in range(count)]
 
 
 def tasks(count: int, at: Any, user: User) -> list[Any]:
@@ -93,7 +93,7 @@ def dependents(rows: list[Any]) -> list[Any]:
         return [BlacklistedToken(token=row) for row in rows]
     if isinstance(rows[0], Task):
         change = {"version": 1, "changed_at": NOW, "fields": []}
-        return [Change(task=row, **change) for row in rows]
+        return [TaskChange(task=row, **change) for row in rows]
     return []
 
 

@@ -16,11 +16,11 @@ from rest_framework.test import APIClient
 from accounts.admin import UserAdmin
 from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken, RefreshToken
-from accounts.models import EndReason, Role, Session, User
-from accounts.rate_limits import Limit
+from accounts.models import RevocationReason, Role, Session, User
+from taskapi.api.rate_limit import RateLimit
 from tasks.admin import TaskAdmin
-from tasks.models import Change, Priority, Status, Task
-from tasks.operations import Author, Delete, perform_one
+from tasks.models import Priority, Status, Task, TaskChange
+from tasks.operations import ActorContext, Delete, perform_one
 from tests.factories import PASSWORD, make_session, make_task, make_user
 
 USERS = "/admin/accounts/user/"
@@ -184,7 +184,7 @@ def test_administrator_who_becomes_a_user_is_out_at_once(
 @pytest.fixture
 def ten(settings: LazySettings) -> None:
     """The limits that are on in production."""
-    limits = {"auth": Limit(10, 900), "login": Limit(10, 900)}
+    limits = {"auth": RateLimit(10, 900), "login": RateLimit(10, 900)}
     settings.RATE_LIMITS = settings.RATE_LIMITS | limits
 
 
@@ -354,7 +354,7 @@ def test_new_standing_ends_the_sessions(
 def new_password(browser: Client, user: User, usable: str = "true") -> Any:
     password = {"password1": "another horse 2", "password2": "another horse 2"}
     button = "set-password" if usable == "true" else "unset-password"
-    body = password | {"usable_password": usable, button: "Change"}
+    body = password | {"usable_password": usable, button: "TaskChange"}
     response = browser.post(f"{USERS}{user.pk}/password/", body)
     assert response.status_code == 302
     user.refresh_from_db()
@@ -407,14 +407,14 @@ def test_saving_a_user_does_not_take_back_what_moved_meanwhile(
 def test_new_password_does_not_take_back_the_revision(
     browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock = User.objects.lock
+    lock = User.objects.get_for_update
 
     def advance_and_lock(pk: Any) -> User:
-        User.objects.advance(pk)
+        User.objects.increment_revision(pk)
         return lock(pk)
 
     before = alice.revision
-    monkeypatch.setattr(User.objects, "lock", advance_and_lock)
+    monkeypatch.setattr(User.objects, "get_for_update", advance_and_lock)
     new_password(browser, alice)
 
     assert alice.revision > before
@@ -465,7 +465,7 @@ def test_deleting_a_user_removes_everything(
 
     assert list(User.objects.all()) == [root]
     assert not Task.objects.exists()
-    assert not Change.objects.exists()
+    assert not TaskChange.objects.exists()
     assert not Session.objects.exists()
     assert held.statuses() == (401, 401)
 
@@ -541,7 +541,7 @@ def list_tag(alice_api: APIClient) -> Callable[[], str]:
     return lambda: str(alice_api.get("/api/tasks")["ETag"])
 
 
-def last_change(task: Task) -> Change:
+def last_change(task: Task) -> TaskChange:
     return task.changes.latest("version")
 
 
@@ -711,7 +711,7 @@ def test_tasks_go_to_the_trash(
 
 @pytest.fixture
 def trashed(task: Task) -> Task:
-    author = Author(task.user_id, task.user_id, "test", timezone.now())
+    author = ActorContext(task.user_id, task.user_id, "test", timezone.now())
     return perform_one(Delete(id=task.pk), author)
 
 
@@ -813,7 +813,7 @@ def test_ending_all_sessions_signs_out_of_the_admin(
     browser: Client, root: User
 ) -> None:
     assert browser.get("/admin/").status_code == 200
-    sessions.end(root.pk, now=timezone.now(), reason=EndReason.REVOKED)
+    sessions.revoke(root.pk, now=timezone.now(), reason=RevocationReason.REVOKED)
 
     assert browser.get("/admin/").status_code == 302
 
@@ -825,7 +825,7 @@ def test_form_is_saved_although_what_it_shows_has_moved(
     for url, name in ((f"{USERS}{alice.pk}", "name"), (f"{TASKS}{task.pk}", "title")):
         opened = form(browser.get(f"{url}/change/"))
         Session.objects.filter(pk=session.pk).update(ended_at=session.created_at)
-        Change.objects.filter(task=task, version=1).delete()
+        TaskChange.objects.filter(task=task, version=1).delete()
         saved = browser.post(f"{url}/change/", opened | {name: "New"})
         assert saved.status_code == 302
 

@@ -21,12 +21,12 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 
 import taskapi.admin
-from accounts.models import EndReason, Role, Session, User
-from taskapi.admin import Bounded
+from accounts.models import RevocationReason, Role, Session, User
+from taskapi.admin import BoundedModelAdmin
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
 from tasks.imports.parsers import READERS
-from tasks.models import Change, Priority, Status, Task
+from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import Update, perform
 from tasks.serializers import TaskSerializer
 from tests.factories import make_session, make_task, make_user
@@ -53,10 +53,10 @@ def browser() -> Client:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> int:
     """Bounds that are reached by a handful of rows."""
-    monkeypatch.setattr(taskapi.admin, "PAGED_ROWS", FEW)
-    monkeypatch.setattr(taskapi.admin, "ROWS_AT_ONCE", FEW)
-    monkeypatch.setattr(search, "NEWEST", FEW)
-    monkeypatch.setattr(Bounded, "list_per_page", 2)
+    monkeypatch.setattr(taskapi.admin, "MAX_PAGED_ROWS", FEW)
+    monkeypatch.setattr(taskapi.admin, "MAX_ACTION_ROWS", FEW)
+    monkeypatch.setattr(search, "MAX_UNINDEXED", FEW)
+    monkeypatch.setattr(BoundedModelAdmin, "list_per_page", 2)
     return FEW
 
 
@@ -156,7 +156,7 @@ def test_only_columns_with_an_index_can_be_sorted_by(
     browser: Client, url: str, task: Task
 ) -> None:
     session = make_session(task.user)
-    token = OutstandingToken.objects.get(jti=session.good_token_id)
+    token = OutstandingToken.objects.get(jti=session.current_jti)
     BlacklistedToken.objects.create(token=token)
     page = browser.get(url).content.decode()
     columns = re.findall(r'<th scope="col" class="([^"]+)">', page)
@@ -273,7 +273,7 @@ def test_short_words_are_searched_among_the_newest(
     newest = [title for title in titles[-FEW:] if word in title.lower()]
 
     assert page.context["cl"].result_count == len(newest)
-    assert "only the newest 3 are searched" in page.content.decode()
+    assert "only the newest 3 tasks are searched" in page.content.decode()
 
 
 def test_long_words_are_searched_everywhere(
@@ -316,14 +316,14 @@ def test_sessions_are_found_by_ip_address(browser: Client, alice: User) -> None:
 
 def test_tokens_are_found_by_jti(browser: Client, alice: User) -> None:
     session, _ = make_session(alice), make_session(alice)
-    [token] = rows(browser.get(f"{ISSUED}?q={session.good_token_id}"))
+    [token] = rows(browser.get(f"{ISSUED}?q={session.current_jti}"))
 
-    assert token.jti == session.good_token_id
+    assert token.jti == session.current_jti
 
 
 def test_sessions_are_filtered_by_why_they_ended(browser: Client, alice: User) -> None:
     live, ended = make_session(alice), make_session(alice)
-    Session.objects.filter(pk=ended.pk).update(end_reason=EndReason.REPLAY)
+    Session.objects.filter(pk=ended.pk).update(end_reason=RevocationReason.REPLAY)
 
     assert rows(browser.get(f"{SESSIONS}?end_reason=replay")) == [ended]
     assert rows(browser.get(f"{SESSIONS}?end_reason=none")) == [live]
@@ -346,11 +346,11 @@ def test_forms_do_not_offer_every_row(browser: Client, url: str) -> None:
 def test_token_is_found_for_the_blacklist(browser: Client, alice: User) -> None:
     session = make_session(alice)
     about = {"app_label": "token_blacklist", "model_name": "blacklistedtoken"}
-    term = {"field_name": "token", "term": session.good_token_id}
+    term = {"field_name": "token", "term": session.current_jti}
     found = browser.get("/admin/autocomplete/", about | term).json()["results"]
     browser.post(f"{SPENT}add/", {"token": found[0]["id"]})
 
-    assert BlacklistedToken.objects.get().token.jti == session.good_token_id
+    assert BlacklistedToken.objects.get().token.jti == session.current_jti
 
 
 def test_form_of_a_user_shows_the_last_sessions_only(
@@ -358,7 +358,7 @@ def test_form_of_a_user_shows_the_last_sessions_only(
 ) -> None:
     from accounts.admin import sessions
 
-    monkeypatch.setattr(sessions, "SHOWN", FEW)
+    monkeypatch.setattr(sessions, "MAX_SESSIONS", FEW)
     for n in range(FEW + 2):
         make_session(alice, user_agent=f"Agent/{n}")
     page = browser.get(f"{USERS}{alice.pk}/change/")
@@ -370,9 +370,9 @@ def test_form_of_a_user_shows_the_last_sessions_only(
 def test_form_of_a_task_shows_the_last_changes_only(
     browser: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_admin, "SHOWN", FEW)
-    Change.objects.bulk_create(
-        Change(task=task, version=n, changed_at=task.updated_at, fields=[])
+    monkeypatch.setattr(task_admin, "MAX_CHANGES", FEW)
+    TaskChange.objects.bulk_create(
+        TaskChange(task=task, version=n, changed_at=task.updated_at, fields=[])
         for n in range(2, 9)
     )
     page = browser.get(f"{TASKS}{task.pk}/change/")
@@ -383,7 +383,7 @@ def test_form_of_a_task_shows_the_last_changes_only(
 
 @pytest.mark.parametrize("model", [OutstandingToken, BlacklistedToken, User, Task])
 def test_every_list_is_bounded(model: Any) -> None:
-    assert isinstance(admin.site._registry[model], Bounded)
+    assert isinstance(admin.site._registry[model], BoundedModelAdmin)
     assert not admin.site._registry[model].show_full_result_count
     assert admin.site._registry[model].paginator is taskapi.admin.BoundedPaginator
 
@@ -409,7 +409,7 @@ def test_too_many_tasks_at_once_are_refused(
 ) -> None:
     page = act(browser, TASKS, action, Task.objects.all())
 
-    assert "more than 3: nothing was done" in page.content.decode()
+    assert "Nothing was changed: more than 3 rows were chosen." in page.content.decode()
     assert not Task.objects.filter(version__gt=1).exists()
 
 
@@ -430,7 +430,7 @@ def test_as_many_as_are_allowed_are_done(
     chosen = Task.objects.filter(title__contains="a")[:1]
     page = act(browser, f"{TASKS}?q=the", "mark_done", chosen)
 
-    assert "Marked 2 task(s) done." in page.content.decode()
+    assert "Marked 2 task(s) as done." in page.content.decode()
     done = Task.objects.filter(status=Status.DONE).values_list("title", flat=True)
     assert set(done) == {"Answer the mail", "Call the bank"}
 
@@ -451,7 +451,7 @@ def test_task_that_went_meanwhile_is_passed_by(
     monkeypatch.setattr(actions, "perform_one", after_the_owner)
     page = act(browser, TASKS, "mark_done", Task.objects.all())
 
-    assert "Marked 4 task(s) done." in page.content.decode()
+    assert "Marked 4 task(s) as done." in page.content.decode()
 
 
 # Export

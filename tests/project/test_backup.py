@@ -26,6 +26,7 @@ from tests.services import postgres_version
 from tests.settings import DATABASES
 
 pytestmark = [
+    pytest.mark.full,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
         "sqlite" in DATABASES["default"]["ENGINE"],

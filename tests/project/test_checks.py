@@ -149,18 +149,21 @@ def check(**variables: str) -> tuple[int, set[str], str]:
     return done.returncode, set(re.findall(r"\((\w+\.[EW]\d+)\)", output)), output
 
 
+@pytest.mark.full
 def test_command_passes_without_reaching_any_server() -> None:
     status, found, output = check()
 
     assert (status, found) == (0, set()), output
 
 
+@pytest.mark.full
 def test_command_says_that_https_is_off() -> None:
     _, found, output = check(HTTPS="false")
 
-    assert found == {"security.W004", "security.W010"}, output
+    assert found == {"security.W004", "security.W012", "security.W016"}, output
 
 
+@pytest.mark.full
 def test_command_fails_and_names_everything_that_is_wrong() -> None:
     status, found, output = check(
         DATABASE_URL="sqlite:///nowhere.sqlite3",

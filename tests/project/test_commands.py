@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session as AdminSession
 from django.core.management import CommandError, call_command
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import (
@@ -16,11 +16,12 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 
 from accounts.auth.jwt import AccessToken, RefreshToken
-from accounts.models import EndReason, Role, Session, User
+from accounts.models import RevocationReason, Role, Session, User
 from taskapi.management.commands import housekeeping
-from tasks.models import Change, StoredAnswer, Task, TaskQuerySet
-from tasks.operations import Author, Delete, Restore, perform_one
+from tasks.models import IdempotencyRecord, Task, TaskChange, TaskQuerySet
+from tasks.operations import ActorContext, Delete, Restore, perform_one
 from tests.factories import PASSWORD, make_session, make_task, make_user
+from tests.locks import start_blocked
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_demo_prints_a_login_that_works(run: Run) -> None:
     bearer = f"Bearer {response.json()['accessToken']}"
     tasks = APIClient().get("/api/tasks", HTTP_AUTHORIZATION=bearer).json()
     assert tasks["total"] == 5
-    assert Change.objects.count() == 5
+    assert TaskChange.objects.count() == 5
 
 
 def test_demo_has_another_password_each_time(run: Run) -> None:
@@ -83,7 +84,7 @@ def test_demo_has_another_password_each_time(run: Run) -> None:
 
 def test_second_demo_is_refused_in_a_sentence(run: Run) -> None:
     run("demo")
-    with pytest.raises(CommandError, match=r"demo@example\.com is there already"):
+    with pytest.raises(CommandError, match=r"demo@example\.com already exists"):
         run("demo")
 
     assert Task.objects.count() == 5
@@ -100,7 +101,7 @@ def test_sessions_are_revoked(run: Run, alice: User, bob: User) -> None:
     assert statuses(session) == statuses(other) == (401, 401)
     assert statuses(foreign) == (200, 200)
     reasons = alice.sessions.values_list("end_reason", flat=True)
-    assert set(reasons) == {EndReason.REVOKED}
+    assert set(reasons) == {RevocationReason.REVOKED}
 
 
 def test_revoking_again_ends_none(run: Run, alice: User) -> None:
@@ -115,7 +116,7 @@ def test_new_role_ends_the_sessions(run: Run, alice: User) -> None:
     session = make_session(alice)
     printed = run("set_role", alice.email, "ADMIN")
 
-    assert printed == "alice@example.com is ADMIN now."
+    assert printed == "alice@example.com now has the role ADMIN."
     alice.refresh_from_db()
     assert alice.role == Role.ADMIN
     assert statuses(session) == (401, 401)
@@ -125,7 +126,7 @@ def test_same_role_keeps_the_sessions(run: Run, alice: User) -> None:
     session = make_session(alice)
     printed = run("set_role", alice.email, "USER")
 
-    assert printed == "alice@example.com is USER already."
+    assert printed == "alice@example.com already has the role USER."
     assert statuses(session) == (200, 200)
 
 
@@ -165,7 +166,7 @@ def test_taken_address_makes_no_administrator(
     monkeypatch.setenv("DJANGO_SUPERUSER_NAME", "Ops")
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
 
-    with pytest.raises(CommandError, match="is registered"):
+    with pytest.raises(CommandError, match="is already registered"):
         run("createsuperuser", interactive=False)
 
 
@@ -209,15 +210,15 @@ def token(user: User, jti: str, expires: timedelta) -> OutstandingToken:
     return token
 
 
-def answer(user: User, key: str, age: timedelta) -> StoredAnswer:
-    return StoredAnswer.objects.create(
+def answer(user: User, key: str, age: timedelta) -> IdempotencyRecord:
+    return IdempotencyRecord.objects.create(
         user=user, key=key, status=201, headers={}, body="{}", created_at=NOW - age
     )
 
 
 def trash(owner: User, age: timedelta) -> Task:
     task = make_task(owner)
-    author = Author(owner.pk, owner.pk, "test", NOW - age)
+    author = ActorContext(owner.pk, owner.pk, "test", NOW - age)
     return perform_one(Delete(id=task.pk), author)
 
 
@@ -230,7 +231,7 @@ def test_housekeeping_removes_exactly_what_has_expired(run: Run, alice: User) ->
     trash(alice, KEPT + HOUR)
     kept = [
         session := make_session(alice),
-        OutstandingToken.objects.get(jti=session.good_token_id),
+        OutstandingToken.objects.get(jti=session.current_jti),
         admin_session("new", HOUR),
         token(alice, "new", HOUR),
         answer(alice, "new", ANSWERED - HOUR),
@@ -243,7 +244,7 @@ def test_housekeeping_removes_exactly_what_has_expired(run: Run, alice: User) ->
         "Removed 1 sessions, 1 admin sessions, 1 tokens, 1 idempotency keys, "
         "1 trashed tasks."
     )
-    models = [Session, AdminSession, OutstandingToken, StoredAnswer, Task]
+    models = [Session, AdminSession, OutstandingToken, IdempotencyRecord, Task]
     left = {row for model in models for row in model._default_manager.all()}
     assert left == set(kept)
 
@@ -268,8 +269,8 @@ def test_history_goes_with_its_task(run: Run, alice: User) -> None:
     gone, kept = trash(alice, KEPT + DAY), make_task(alice)
     run("housekeeping")
 
-    assert not Change.objects.filter(task_id=gone.pk).exists()
-    assert Change.objects.get().task == kept
+    assert not TaskChange.objects.filter(task_id=gone.pk).exists()
+    assert TaskChange.objects.get().task == kept
 
 
 def test_housekeeping_twice_removes_nothing_more(run: Run, alice: User) -> None:
@@ -286,15 +287,15 @@ def test_housekeeping_works_in_batches(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_max_num_queries: Any,
 ) -> None:
-    monkeypatch.setattr(housekeeping, "BATCH", 3)
+    monkeypatch.setattr(housekeeping, "BATCH_ROWS", 3)
     deleted: list[int] = []
-    destroy_batch = TaskQuerySet.destroy_batch
+    hard_delete_batch = TaskQuerySet.hard_delete_batch
 
     def counted(tasks: Any, size: int) -> int:
-        deleted.append(destroy_batch(tasks, size))
+        deleted.append(hard_delete_batch(tasks, size))
         return deleted[-1]
 
-    monkeypatch.setattr(TaskQuerySet, "destroy_batch", counted)
+    monkeypatch.setattr(TaskQuerySet, "hard_delete_batch", counted)
     for _ in range(7):
         trash(alice, KEPT + DAY)
     printed = run("housekeeping")
@@ -302,7 +303,7 @@ def test_housekeeping_works_in_batches(
     assert printed == NOTHING.replace("0 trashed", "7 trashed")
     assert deleted == [3, 3, 1, 0]
     assert not Task.objects.exists()
-    assert not Change.objects.exists()
+    assert not TaskChange.objects.exists()
 
 
 def test_task_restored_before_its_turn_survives(
@@ -311,10 +312,10 @@ def test_task_restored_before_its_turn_survives(
     task = trash(alice, KEPT + DAY)
     prune = housekeeping.prune
 
-    def restore_first(expired: Any) -> int:
-        if expired.model is Task:
+    def restore_first(delete_batch: Any) -> int:
+        if getattr(delete_batch, "__func__", None) is TaskQuerySet.hard_delete_batch:
             restore(task)
-        return prune(expired)
+        return prune(delete_batch)
 
     monkeypatch.setattr(housekeeping, "prune", restore_first)
     printed = run("housekeeping")
@@ -325,7 +326,7 @@ def test_task_restored_before_its_turn_survives(
 
 
 def restore(task: Task) -> None:
-    author = Author(task.user_id, task.user_id, "test", timezone.now())
+    author = ActorContext(task.user_id, task.user_id, "test", timezone.now())
     perform_one(Restore(id=task.pk), author)
 
 
@@ -335,29 +336,14 @@ def test_task_restored_at_the_same_time_survives_with_its_history() -> None:
         pytest.skip("SQLite has one writer at a time")
     task = trash(make_user("carol"), KEPT + DAY)
 
-    def housekeep() -> str:
-        try:
-            return str(call_command("housekeeping"))
-        finally:
-            connections.close_all()
-
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             restore(task)
-            printed = pool.submit(housekeep)
-            while not is_somebody_waiting() and not printed.done():
-                pass
-            # Now it waits for this transaction, having seen the task as trash.
-            assert not printed.done()
-        assert printed.result(10) == NOTHING
+            # It waits for this transaction, having seen the task as trash.
+            printed = start_blocked(pool, lambda: str(call_command("housekeeping")))
+        assert printed.result(30) == NOTHING
     assert Task.objects.live().get() == task
     assert task.changes.count() == 3
-
-
-def is_somebody_waiting() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def test_live_session_works_after_housekeeping(run: Run, alice: User) -> None:

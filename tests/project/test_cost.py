@@ -124,7 +124,7 @@ def prepared(caller: Caller, name: str) -> Call:
     if name.startswith("list_stale"):
         REQUESTS["list_fresh"](caller)()
         if name == "list_stale_untold":
-            User.objects.advance(User.objects.get().pk)
+            User.objects.increment_revision(User.objects.get().pk)
         else:
             REQUESTS["patch"](caller)()
     return REQUESTS[name](caller)

@@ -46,7 +46,9 @@ def crash(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
     return apply
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/nothing", "/api/tasks/not-a-uuid"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/api", "/nothing", "/api/tasks/not-a-uuid"]
+)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_unknown_route_is_404(method: str, path: str) -> None:
     response = getattr(anyone(), method)(path)
@@ -367,7 +369,7 @@ def test_database_lost_while_the_token_is_read_is_503(
     def fail(*args: Any, **options: Any) -> None:
         raise OperationalError(LEAK)
 
-    monkeypatch.setattr("accounts.auth.authentication.read_session", fail)
+    monkeypatch.setattr("accounts.auth.authentication.get_principal", fail)
     response = alice_api.get("/api/tasks")
 
     assert_error(response, 503, "SERVICE_UNAVAILABLE", AWAY)

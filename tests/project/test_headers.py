@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.http.middleware import NOTHING, PAGES
+from taskapi.http.middleware import API_CSP, HTML_CSP
 from taskapi.settings import BASE_DIR
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone
@@ -161,12 +161,12 @@ def test_http_is_not_redirected(settings: LazySettings) -> None:
 @pytest.mark.parametrize(
     ("path", "policy"),
     [
-        ("/api/tasks", NOTHING),
-        ("/nothing", NOTHING),
-        ("/health", NOTHING),
-        ("/api/schema", NOTHING),
-        ("/api/docs", PAGES),
-        ("/admin/login/", PAGES),
+        ("/api/tasks", API_CSP),
+        ("/nothing", API_CSP),
+        ("/health", API_CSP),
+        ("/api/schema", API_CSP),
+        ("/api/docs", HTML_CSP),
+        ("/admin/login/", HTML_CSP),
     ],
 )
 def test_only_pages_may_load_something(path: str, policy: str) -> None:
@@ -174,13 +174,13 @@ def test_only_pages_may_load_something(path: str, policy: str) -> None:
 
 
 def test_no_policy_lets_other_hosts_or_inline_scripts_in() -> None:
-    assert NOTHING.startswith("default-src 'none'; ")
-    for policy in (NOTHING, PAGES):
+    assert API_CSP.startswith("default-src 'none'; ")
+    for policy in (API_CSP, HTML_CSP):
         assert "http" not in policy
         assert "*" not in policy
         assert "frame-ancestors 'none'" in policy
         assert "script-src" not in policy
-    assert PAGES.startswith("default-src 'self'; ")
+    assert HTML_CSP.startswith("default-src 'self'; ")
 
 
 def test_tokens_are_not_stored(alice: User, api: APIClient) -> None:

@@ -18,10 +18,13 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 
 ROOT: Path = settings.BASE_DIR
-pytestmark = pytest.mark.skipif(
-    "sqlite" in settings.DATABASES["default"]["ENGINE"],
-    reason="PostgreSQL's own: locks, CONCURRENTLY, time limits",
-)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(
+        "sqlite" in settings.DATABASES["default"]["ENGINE"],
+        reason="PostgreSQL's own: locks, CONCURRENTLY, time limits",
+    ),
+]
 ONLINE = {
     "accounts_token_expiry",
     "task_due_desc",

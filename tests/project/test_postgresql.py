@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import (
-    DataError,
-    IntegrityError,
     close_old_connections,
     connection,
-    transaction,
 )
-from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -189,65 +185,3 @@ def test_session_of_a_kept_list_is_planned_once(alice_api: APIClient) -> None:
     assert plans("tasks_task") == []
     [generic] = plans("accounts_session")
     assert generic
-
-
-ECHO = "SELECT %s::int"
-
-
-def rows(sql: str, *params: Any) -> list[Any]:
-    database: Any = connection
-    found: list[Any] = database.rows(sql, params, is_prepared=True)
-    return found
-
-
-def test_rows_are_read_after_a_statement_that_failed() -> None:
-    assert rows(ECHO, 1) == [(1,)]
-    with pytest.raises(DataError):
-        rows("SELECT 1 / %s::int", 0)
-
-    assert rows(ECHO, 2) == [(2,)]
-
-
-def test_no_rows_are_read_in_a_broken_transaction() -> None:
-    with transaction.atomic():
-        with pytest.raises(IntegrityError), transaction.atomic(savepoint=False):
-            raise IntegrityError
-        with pytest.raises(transaction.TransactionManagementError):
-            rows(ECHO, 1)
-        transaction.set_rollback(True)
-
-
-def test_rows_of_a_transaction_that_is_rolled_back_were_not_written(
-    alice: User,
-) -> None:
-    rename = "UPDATE accounts_user SET name = %s WHERE id = %s RETURNING name"
-    with transaction.atomic():
-        assert rows(rename, "New", alice.pk) == [("New",)]
-        transaction.set_rollback(True)
-
-    assert User.objects.get().name == alice.name
-
-
-def test_rows_are_read_by_the_connection_that_replaced_another() -> None:
-    assert rows(ECHO, 1) == [(1,)]
-    connection.close()
-
-    assert rows(ECHO, 2) == [(2,)]
-    assert rows(ECHO, 3) == [(3,)]
-
-
-def test_rows_are_the_same_whoever_watches(alice: User) -> None:
-    read = "SELECT id, created_at, name FROM accounts_user WHERE id = %s"
-    alone = rows(read, alice.pk)
-    with CaptureQueriesContext(connection) as seen:
-        watched = rows(read, alice.pk)
-
-    assert watched == alone == [(str(alice.pk), alice.created_at, alice.name)]
-    assert len(seen) == 1
-
-
-def test_rows_of_the_connection_leave_the_types_of_others(alice: User) -> None:
-    read = "SELECT id FROM accounts_user"
-    rows(read)
-
-    assert ask(connection, read) == [alice.pk]

@@ -11,8 +11,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tasks.fields import HISTORY_FIELDS, serialize_value
 from tasks.management.commands import seed
-from tasks.models import Change, Status, Task, plain
+from tasks.models import Status, Task, TaskChange
 
 pytestmark = pytest.mark.django_db(transaction=True)
 USERS, EACH = 2, 300
@@ -34,7 +35,7 @@ def catalogue() -> list[Any]:
 def indexes(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Whatever happens to them meanwhile, they are as before."""
     if request.param == "built again":
-        monkeypatch.setattr(seed, "WORTH_UNINDEXING", 0)
+        monkeypatch.setattr(seed, "MIN_TASKS_WITHOUT_INDEXES", 0)
     before = catalogue()
     yield
     assert catalogue() == before
@@ -47,7 +48,7 @@ def seeded(indexes: None, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_it_says_how_many(seeded: str) -> None:
-    assert seeded.startswith("Made 3 users and 900 tasks in ")
+    assert seeded.startswith("Created 3 users and 900 tasks in ")
     assert (User.objects.count(), Task.objects.count()) == (3, 900)
 
 
@@ -71,28 +72,28 @@ def test_everybody_signs_in_and_works(seeded: str, email: str) -> None:
 
 
 def test_every_version_has_its_change(seeded: str) -> None:
-    assert Change.objects.count() == Task.objects.aggregate(n=Sum("version"))["n"]
+    assert TaskChange.objects.count() == Task.objects.aggregate(n=Sum("version"))["n"]
     latest = Task.objects.annotate(latest=Max("changes__version"))
     assert not latest.exclude(latest=F("version")).exists()
 
 
 def test_changes_add_up_to_the_task(seeded: str) -> None:
     for task in Task.objects.prefetch_related("changes"):
-        values: dict[str, Any] = dict.fromkeys(Change.FIELDS.values())
+        values: dict[str, Any] = dict.fromkeys(f.name for f in HISTORY_FIELDS.values())
         for change in sorted(task.changes.all(), key=lambda change: change.version):
             assert change.changed_by == task.user_id
             for field in change.fields:
                 assert values[field["field"]] == field["from"]
                 values[field["field"]] = field["to"]
         assert values == {
-            wire: plain(name, getattr(task, name))
-            for name, wire in Change.FIELDS.items()
+            field.name: serialize_value(name, getattr(task, name))
+            for name, field in HISTORY_FIELDS.items()
         }
 
 
 def test_revisions_count_the_writes_in_their_order(seeded: str) -> None:
     for user in User.objects.all():
-        assert user.revision == Change.objects.filter(task__user=user).count()
+        assert user.revision == TaskChange.objects.filter(task__user=user).count()
         in_time = user.tasks.order_by("updated_at").values_list("revision", flat=True)
         revisions = list(in_time)
         assert sorted(set(revisions)) == revisions
@@ -134,7 +135,7 @@ def test_same_seed_same_tasks(reset: Callable[[], None]) -> None:
 @pytest.fixture
 def reset() -> Callable[[], None]:
     def emptied() -> None:
-        Change.objects.all().delete()
+        TaskChange.objects.all().delete()
         Task.objects.all().delete()
         User.objects.all().delete()
 
@@ -157,7 +158,7 @@ def test_debug_needs_no_force(settings: Any) -> None:
 
 def test_refused_when_somebody_is_there_already() -> None:
     User.objects.create_user("User1@Example.com", "x", name="First")
-    with pytest.raises(CommandError, match=r"User1@Example\.com is there already"):
+    with pytest.raises(CommandError, match=r"User1@Example\.com already exists"):
         call_command("seed", users=1, tasks=1, force=True)
 
     assert User.objects.count() == 1
@@ -165,7 +166,7 @@ def test_refused_when_somebody_is_there_already() -> None:
 
 @pytest.mark.parametrize("number", ["-1", "x", "1.5"])
 def test_numbers_are_whole(number: str) -> None:
-    with pytest.raises(CommandError, match="no number"):
+    with pytest.raises(CommandError, match="not a whole number"):
         call_command("seed", f"--users={number}", "--force")
 
 
@@ -176,7 +177,7 @@ def test_failure_leaves_everything_as_it_was(
 
     def broken(rows: Any) -> None:
         insert(rows)
-        if isinstance(rows[0], Change):
+        if isinstance(rows[0], TaskChange):
             raise OSError("no space left on device")
 
     monkeypatch.setattr(seed.bulk, "insert", broken)

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.rate_limits import Limit
+from taskapi.api.rate_limit import RateLimit
 
 ROOT: Path = settings.BASE_DIR
 KEYS = {
@@ -57,10 +57,10 @@ def test_keys_are_all_that_is_required(load: Load) -> None:
     assert found["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
     assert found["CORS_ALLOWED_ORIGINS"] == []
     assert found["RATE_LIMITS"] == {
-        "auth": Limit(10, 900),
-        "login": Limit(10, 900),
-        "refresh": Limit(10, 900),
-        "user": Limit(600, 60),
+        "auth": RateLimit(10, 900),
+        "login": RateLimit(10, 900),
+        "refresh": RateLimit(10, 900),
+        "user": RateLimit(600, 60),
     }
     assert found["SESSION_COOKIE_SECURE"] is found["CSRF_COOKIE_SECURE"] is True
     assert found["SECURE_HSTS_SECONDS"] == 31_536_000
@@ -203,7 +203,7 @@ def test_origins_are_split_at_commas(load: Load) -> None:
     [("10/15m", (10, 900)), ("1/s", (1, 1)), ("5/2h", (5, 7200)), ("9/1d", (9, 86400))],
 )
 def test_limit_is_read(load: Load, text: str, limit: tuple[int, int]) -> None:
-    assert load(RATE_LIMIT_USER=text)["RATE_LIMITS"]["user"] == Limit(*limit)
+    assert load(RATE_LIMIT_USER=text)["RATE_LIMITS"]["user"] == RateLimit(*limit)
 
 
 @pytest.mark.parametrize(
@@ -333,7 +333,7 @@ def test_tracing_needs_its_packages(
             load(OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
 
-READERS = re.compile(r"os\.environ\.get|env\.\w+|signing_key|whole|names")
+READERS = re.compile(r"os\.environ\.get|env\.\w+|signing_key|positive_int|whole|csv")
 
 
 def names_read(path: str) -> Iterator[str]:
@@ -367,9 +367,9 @@ def test_example_file_has_every_variable_and_no_other() -> None:
     assert set(re.findall(r"^#? ?([A-Z_]+)=", lines, re.MULTILINE)) == read()
 
 
-def test_readme_has_every_variable_and_no_other() -> None:
-    readme = (ROOT / "README.md").read_text()
-    section = readme.partition("\n## Settings\n")[2].partition("\n## ")[0]
+def test_settings_page_has_every_variable_and_no_other() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    section = page.partition("\n## Variables\n")[2].partition("\n## ")[0]
 
     assert set(re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE)) == read()
 

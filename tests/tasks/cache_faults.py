@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 
-from taskapi.http.redis import BreakerRedis, breaker
+from taskapi.http.redis import RedisClient, circuit_breaker
 
 MODES = ["works", "away", "takes nothing", "flickers"]
 
@@ -32,7 +32,7 @@ class CacheFaults:
 
     def lose_everything(self) -> None:
         mode, self.mode = self.mode, "works"
-        breaker.reset()
+        circuit_breaker.close()
         cache.clear()
         self.mode = mode
 
@@ -40,28 +40,18 @@ class CacheFaults:
     def installed(self) -> Iterator[None]:
         with self.redis() if settings.REDIS_URL else self.local_memory():
             yield
-        breaker.reset()
+        circuit_breaker.close()
 
     @contextmanager
     def redis(self) -> Iterator[None]:
-        evaluate = BreakerRedis.evaluate
+        execute = RedisClient.execute_command
 
-        def faulty(client: Any, *args: Any) -> Any:
-            if self.fails("evalsha"):
+        def faulty(client: Any, *args: Any, **options: Any) -> Any:
+            if self.fails(args[0]):
                 raise redis.ConnectionError("refused")
-            return evaluate(client, *args)
+            return execute(client, *args, **options)
 
-        keep = BreakerRedis.set_unawaited
-
-        def faulty_set(client: Any, *args: Any) -> None:
-            if self.fails("set"):
-                raise redis.ConnectionError("refused")
-            keep(client, *args)
-
-        with (
-            patch.object(BreakerRedis, "evaluate", faulty),
-            patch.object(BreakerRedis, "set_unawaited", faulty_set),
-        ):
+        with patch.object(RedisClient, "execute_command", faulty):
             yield
 
     @contextmanager

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tests.factories import make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import JSON, details_of, error_of, make_tasks, trash
@@ -35,7 +35,7 @@ def delete(task: Task, version: int | None = None) -> dict[str, Any]:
 def everything() -> list[Any]:
     """All that a batch can write."""
     tasks = Task.objects.order_by("id").values()
-    return [*tasks, *Change.objects.order_by("id").values(), *revisions()]
+    return [*tasks, *TaskChange.objects.order_by("id").values(), *revisions()]
 
 
 def revisions() -> list[Any]:
@@ -118,7 +118,7 @@ def test_several_operations_on_one_task_build_on_each_other(
     assert (body["status"], body["version"]) == ("DONE", 4)
     # Each result tells what the task is after the batch.
     assert [r["task"] for r in response.json()["results"]] == [body] * 3
-    assert list(Change.objects.order_by("version").values_list("version")) == [
+    assert list(TaskChange.objects.order_by("version").values_list("version")) == [
         (1,),
         (2,),
         (3,),
@@ -151,7 +151,7 @@ def test_operation_that_changes_nothing_writes_nothing(
     response = batch(alice_api, [update(task), update(task, title=task.title)])
 
     assert [r["task"]["version"] for r in response.json()["results"]] == [1, 1]
-    assert Change.objects.count() == 1
+    assert TaskChange.objects.count() == 1
 
 
 @pytest.mark.parametrize("place", ["version", "data"])

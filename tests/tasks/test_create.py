@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import JSON, details_of, error_of
 
@@ -179,7 +179,7 @@ def test_creation_is_the_first_entry_of_the_history(
     headers = {"HTTP_X_REQUEST_ID": "my-request"}
     alice_api.generic("POST", "/api/tasks", sent, content_type=JSON, **headers)
 
-    change = Change.objects.get()
+    change = TaskChange.objects.get()
     assert (change.version, change.changed_by) == (1, alice.pk)
     assert change.request_id == "my-request"
     assert change.fields == [
@@ -193,14 +193,14 @@ def test_creation_is_the_first_entry_of_the_history(
 def test_failed_write_leaves_nothing(
     alice_api: APIClient, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Task.history_of_creation
+    whole = Task.creation
 
-    def broken(task: Task) -> Change:
+    def broken(task: Task) -> TaskChange:
         change = whole(task)
         change.version = -1
         return change
 
-    monkeypatch.setattr(Task, "history_of_creation", broken)
+    monkeypatch.setattr(Task, "creation", broken)
     alice_api.raise_request_exception = False
     response = alice_api.post("/api/tasks", {"title": "A"}, format="json")
 

@@ -100,7 +100,7 @@ def test_pages_by_cursor_count_nothing(alice_api: APIClient, mixed: list[Task]) 
 
     unknown = {"total", "totalIsExact", "page", "totalPages"}
     assert {body[name] for name in unknown} == {None}
-    assert len(queries) == 1  # the caller, with the page
+    assert len(queries) == 2  # the session and the page
     assert not any("COUNT(" in query["sql"] for query in queries.captured_queries)
 
 

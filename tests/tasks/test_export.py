@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.exports.snapshot import PAGE, Snapshot, as_of
+from tasks.exports.snapshot import PAGE_SIZE, Snapshot, as_of
 from tasks.filters import SORT_NAMES
 from tasks.models import Task
 from tasks.operations import Delete, Restore, Update, perform
@@ -395,13 +395,13 @@ def test_versions_that_skipped_can_be_put_back(alice: User, clock: Clock) -> Non
 
 @pytest.mark.usefixtures("clock")
 def test_it_reads_page_by_page(alice_api: APIClient, alice: User) -> None:
-    make_tasks(alice, [{"title": f"Task {n}"} for n in range(2 * PAGE + 1)])
+    make_tasks(alice, [{"title": f"Task {n}"} for n in range(2 * PAGE_SIZE + 1)])
     with CaptureQueriesContext(connection) as queries:
         response = download(alice_api, "format=jsonl")
         first = len(queries)
         rows = rows_of(response)
 
-    assert len({row["id"] for row in rows}) == len(rows) == 2 * PAGE + 1
+    assert len({row["id"] for row in rows}) == len(rows) == 2 * PAGE_SIZE + 1
     assert len(queries) - first == 3
 
 
@@ -410,5 +410,5 @@ def test_no_transaction_is_open_while_it_is_sent(
 ) -> None:
     make_tasks(alice, [{}] * 3)
     depth = len(connection.savepoint_ids)
-    for _ in Snapshot(Task.objects.owned_by(alice.pk)).pages(size=1):
+    for _ in Snapshot(Task.objects.filter(user_id=alice.pk)).pages(size=1):
         assert len(connection.savepoint_ids) == depth

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks.exports import snapshot
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tasks.operations import Update, perform_one
 from tests.factories import Priority, Status, make_task
 from tests.tasks.conftest import Clock
@@ -95,7 +95,7 @@ def test_import_of_an_export_gives_equal_tasks(
 ) -> None:
     before, file = everything(), tmp_path / name
     assert export("--output", file) == f"Exported {len(many)} tasks."
-    Change.objects.all().delete()
+    TaskChange.objects.all().delete()
     Task.objects.all().delete()
     call_command("import_tasks", str(file), stdout=io.StringIO())
 
@@ -270,7 +270,7 @@ def test_export_of_somebody_else_is_not_gone_on_with(
     file = tmp_path / "tasks.csv"
     break_off("--output", file)
 
-    with pytest.raises(CommandError, match="nothing to go on with"):
+    with pytest.raises(CommandError, match="no interrupted export"):
         export("--output", file, "--resume", "--user", "bob@example.com")
 
 
@@ -280,16 +280,16 @@ def test_two_exports_do_not_write_one_file(
     file = tmp_path / "tasks.csv"
     with Path(f"{file}.all.part").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(CommandError, match="another export is writing it"):
+        with pytest.raises(CommandError, match="another export is writing this file"):
             export("--output", file)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--output", "tasks.txt"], "Say which --format: jsonl or csv"),
+        (["--output", "tasks.txt"], "Use --format jsonl or csv"),
         (["--resume"], "--resume needs --output"),
-        (["--output", "x.csv", "--resume"], "nothing to go on with"),
+        (["--output", "x.csv", "--resume"], "no interrupted export"),
         (["--output", "no/x.csv"], "No such file or directory"),
         (["--user", "x@y.z"], r"No user has the e-mail address x@y\.z"),
     ],
@@ -315,7 +315,7 @@ def test_foreign_file_is_not_gone_on_with(
     part = tmp_path / "tasks.jsonl.all.part"
     part.write_text('{"id": 7}\n')
 
-    with pytest.raises(CommandError, match="was no such export"):
+    with pytest.raises(CommandError, match="has another format"):
         export("--output", tmp_path / "tasks.jsonl", "--resume")
 
 

@@ -7,7 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tests.factories import make_task
 from tests.tasks.wire import error_of, trash
 
@@ -74,7 +74,7 @@ def rows() -> list[Any]:
     users = User.objects.order_by("id").values_list("id", "revision")
     return [
         *Task.objects.order_by("id").values(),
-        *Change.objects.order_by("id").values(),
+        *TaskChange.objects.order_by("id").values(),
         *users,
     ]
 
@@ -160,4 +160,4 @@ def test_task_cannot_be_given_to_somebody_else(
     response = alice_api.patch(f"/api/tasks/{task.pk}", body, format="json")
 
     assert response.json()["userId"] == str(alice.pk)
-    assert not Task.objects.owned_by(bob.pk).exists()
+    assert not Task.objects.filter(user_id=bob.pk).exists()

@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tests.factories import Priority, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import at, details_of, error_of
@@ -65,7 +65,7 @@ def test_replacement_by_the_same_changes_nothing(
 
     assert response.status_code == 200
     assert response.json() == before
-    assert Change.objects.count() == 1
+    assert TaskChange.objects.count() == 1
 
 
 def test_without_if_match_nothing_is_replaced(alice_api: APIClient, full: Task) -> None:

@@ -92,7 +92,7 @@ def test_stats_are_of_the_newest_tasks_where_there_are_too_many_to_count(
     count: int,
     exact: bool,
 ) -> None:
-    monkeypatch.setattr("tasks.models.tasks.MOST_COUNTED", 3)
+    monkeypatch.setattr("tasks.models.tasks.MAX_COUNT", 3)
     make_task(alice, priority=Priority.URGENT, now=at("2026-01-01T00:00:00"))
     make_tasks(alice, [{}] * (count - 1))
     stats = alice_api.get("/api/tasks/stats").json()

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tests.factories import Status, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import details_of, error_of, ids, titles, trash, walk
@@ -193,7 +193,7 @@ def test_destroyed_task_is_gone_with_its_history(
     assert response.status_code == 204
     assert response.content == b""
     assert not Task.objects.exists()
-    assert not Change.objects.exists()
+    assert not TaskChange.objects.exists()
     assert restore(alice_api, trashed).status_code == 404
     assert alice_api.get(f"/api/tasks/{trashed.pk}/history").status_code == 404
     assert alice_api.delete(f"/api/tasks/trash/{trashed.pk}").status_code == 404

@@ -4,7 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Change, Task
+from tasks.models import Task, TaskChange
 from tests.factories import Priority, Status, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import JSON, at, details_of, error_of
@@ -175,7 +175,7 @@ def test_patch_that_changes_nothing_leaves_the_task_as_it_is(
     assert response["ETag"] == '"v1"'
     assert response.json() == before
     assert alice_api.get(f"/api/tasks/{full.pk}").json() == before
-    assert Change.objects.count() == 1
+    assert TaskChange.objects.count() == 1
 
 
 def test_echo_of_the_whole_task_changes_nothing(

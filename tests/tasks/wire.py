@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from tasks.models import Task
-from tasks.operations import Author, Create, Delete, perform, perform_one
+from tasks.operations import ActorContext, Create, Delete, perform, perform_one
 
 JSON = "application/json"
 
@@ -17,8 +17,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def author(owner: User) -> Author:
-    return Author(owner.pk, owner.pk, "test", timezone.now())
+def author(owner: User) -> ActorContext:
+    return ActorContext(owner.pk, owner.pk, "test", timezone.now())
 
 
 def make_tasks(owner: User, rows: list[dict[str, Any]]) -> list[Task]:

@@ -6,13 +6,13 @@ from django.db import IntegrityError
 
 
 class Command(createsuperuser.Command):
-    """Django's own; it does not look for a taken address by itself, because what makes
-    addresses unique is a constraint that it does not read.
+    """Django's own, which does not find a taken address: it looks for `unique=True`,
+    and addresses are unique by a constraint.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             super().handle(*args, **options)
         except IntegrityError as error:
-            message = "That e-mail address is registered; see set_role."
+            message = "This e-mail address is already registered; see set_role."
             raise CommandError(message) from error

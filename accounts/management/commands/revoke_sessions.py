@@ -5,18 +5,20 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.auth import sessions
-from accounts.management import user_named
-from accounts.models import EndReason
+from accounts.management import get_user_by_email
+from accounts.models import RevocationReason
 
 
 class Command(BaseCommand):
-    help = "End every session of a user: refresh and access tokens die at once."
+    help = "End every session of a user: all tokens become invalid at once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
 
     def handle(self, *args: Any, **options: Any) -> str:
-        user = user_named(options["email"])
-        ended = sessions.end(user.pk, now=timezone.now(), reason=EndReason.REVOKED)
+        user = get_user_by_email(options["email"])
+        ended = sessions.revoke(
+            user.pk, now=timezone.now(), reason=RevocationReason.REVOKED
+        )
         audit.record("sessions_revoked", user_id=user.pk, ended=ended)
         return f"{user.email}: ended {ended} session(s)."

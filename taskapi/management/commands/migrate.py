@@ -7,10 +7,10 @@ from django.db import connections
 
 
 class Command(migrate.Command):
-    """Django's own, without the time limit that requests have on a statement.
+    """Django's own, without the time limit that requests have for a statement.
 
-    The limit on waiting for a lock stays: a migration that cannot have the table at
-    once must not make every request queue behind it.
+    The time limit for a lock stays: a migration that waits for a table makes every
+    request queue behind it.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,6 +28,6 @@ def no_statement_timeout(connection: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        # The connection is kept, and with it what was set.
+        # The connection stays open, and keeps its settings.
         with connection.cursor() as cursor:
             cursor.execute("RESET statement_timeout")

@@ -1,4 +1,4 @@
-"""`manage.py serve`: migrate, make the demo at a first start, and run gunicorn."""
+"""`manage.py serve`: migrates, creates demo data at a first start, runs gunicorn."""
 
 import errno
 import json
@@ -18,33 +18,33 @@ from gunicorn.app.wsgiapp import WSGIApplication
 
 
 class Command(BaseCommand):
-    help = "Serve the API: HOST, PORT, WEB_CONCURRENCY and WEB_THREADS say how."
+    help = "Serve the API, configured by HOST, PORT, WEB_CONCURRENCY and WEB_THREADS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         gunicorn = configured_gunicorn()
         address = gunicorn.cfg.address[0]
-        refuse_taken_port(*address)
+        reject_taken_port(*address)
         url = public_url(*address)
-        way_in = self.prepare(url)
+        login_hint = self.prepare(url)
         configured = gunicorn.cfg.when_ready
 
         def when_ready(arbiter: Any) -> None:
             configured(arbiter)
-            self.announce(url, way_in)
+            self.announce(url, login_hint)
 
         gunicorn.cfg.set("when_ready", when_ready)
         gunicorn.run()
 
     def prepare(self, url: str) -> str:
-        """Bring the database up to date, and leave it; how to log in."""
+        """Migrate the database and disconnect from it; return how to log in."""
         try:
             self.migrate()
-            way_in = first_login(url) or later_login(url)
+            login_hint = first_login(url) or later_login(url)
         except OperationalError as error:
             reason = str(error).partition("\n")[0]
             raise CommandError(f"the database does not answer: {reason}") from error
-        leave_database()
-        return way_in
+        disconnect_database()
+        return login_hint
 
     def migrate(self) -> None:
         executor = MigrationExecutor(connection)
@@ -53,26 +53,26 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             self.stdout.write(f"taskapi: applied {len(plan)} migrations")
 
-    def announce(self, url: str, way_in: str) -> None:
+    def announce(self, url: str, login_hint: str) -> None:
         self.stdout.write(f"\nTask API  {url}")
         self.stdout.write(f"    docs  {url}/api/docs")
-        self.stdout.write(f"   admin  {url}/admin/\n{way_in}\n")
+        self.stdout.write(f"   admin  {url}/admin/\n{login_hint}\n")
         self.stdout.flush()
 
 
 def configured_gunicorn() -> WSGIApplication:
-    """Gunicorn with `gunicorn.conf.py` read, which refuses settings that contradict."""
+    """Gunicorn with `gunicorn.conf.py`, which rejects contradictory settings."""
     os.chdir(settings.BASE_DIR)
-    ours = sys.argv
+    own_arguments = sys.argv
     sys.argv = ["gunicorn", "--config", "gunicorn.conf.py", "taskapi.wsgi"]
     try:
         return WSGIApplication(prog="gunicorn")
     finally:
-        sys.argv = ours
+        sys.argv = own_arguments
 
 
-def refuse_taken_port(host: str, port: int) -> None:
-    """Gunicorn would retry for five seconds, and only then give up."""
+def reject_taken_port(host: str, port: int) -> None:
+    """Fail at once: gunicorn would retry for five seconds first."""
     try:
         family, kind, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM
@@ -89,9 +89,9 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 
 def first_login(url: str) -> str | None:
-    """Make the demo account on a new embedded database, and say how to log in."""
-    given = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
-    if given or get_user_model().objects.exists():
+    """Create the demo account in a new embedded database; return how to log in."""
+    database_url = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
+    if database_url or get_user_model().objects.exists():
         return None
     with transaction.atomic():
         email, password = call_command("demo", stdout=StringIO()).split()
@@ -106,12 +106,12 @@ def later_login(url: str) -> str:
     if get_user_model().objects.exists():
         hint = "as before; forgotten: manage.py changepassword EMAIL"
     else:
-        hint = "nobody yet: manage.py createsuperuser"
+        hint = "no account yet: manage.py createsuperuser"
     return f"   login  {hint}\n     try  curl -s {url}/health"
 
 
-def leave_database() -> None:
-    """No connection survives the fork of the workers."""
+def disconnect_database() -> None:
+    """Workers must not inherit a connection."""
     connections.close_all()
 
 

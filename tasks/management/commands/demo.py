@@ -7,26 +7,26 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from tasks.models import Priority, Status
-from tasks.operations import Author, Create, perform
+from tasks.operations import ActorContext, Create, perform
 
 EMAIL = "demo@example.com"
 
 
 class Command(BaseCommand):
-    help = "Make an administrator with a random password and a few tasks, to try out."
+    help = "Create an administrator with a random password and a few tasks."
 
     def handle(self, *args: Any, **options: Any) -> str:
         password = secrets.token_urlsafe(12)
         users = get_user_model()._default_manager
         if users.filter(email=EMAIL).exists():
-            raise CommandError(f"{EMAIL} is there already.")
+            raise CommandError(f"The account {EMAIL} already exists.")
         user = users.create_superuser(EMAIL, password, name="Demo")
-        author = Author(user.pk, user.pk, "demo", timezone.now())
+        author = ActorContext(user.pk, user.pk, "demo", timezone.now())
         perform([Create(values) for values in tasks(author)], author)
         return f"{EMAIL} {password}"
 
 
-def tasks(author: Author) -> list[dict[str, Any]]:
+def tasks(author: ActorContext) -> list[dict[str, Any]]:
     day = timedelta(days=1)
     return [
         {"title": "Try the API", "status": Status.DONE, "priority": Priority.HIGH},

@@ -12,29 +12,29 @@ from django.db import OperationalError
 from tasks.imports.importer import Importer
 from tasks.imports.parsers import READERS, Record
 from tasks.imports.progress import bar
-from tasks.management import user_named
+from tasks.management import get_user_by_email
 from tasks.operations import OperationFailed
 
-AGAIN = "What was written stays; run it again to go on."
-# A batch is one statement, and 13 values a task; SQLite takes 32,766 of them.
-MOST = 2000
+CONTINUE = "The tasks written so far remain; run the command again to continue."
+# A batch is one statement with 13 values per task; SQLite allows 32,766 values.
+MAX_BATCH_SIZE = 2000
 
 
 class Command(BaseCommand):
     help = (
-        "Make tasks out of a file: JSON Lines or CSV with the API's names. Nothing is"
-        " written unless every row is good. Run again, it finds what it has made."
+        "Create tasks from JSON Lines or CSV with the API's field names. Nothing is"
+        " written unless every row is valid. A second run finds the tasks of the first."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="- is standard input")
-        parser.add_argument("--format", choices=READERS, help="default: as named")
-        parser.add_argument("--user", metavar="EMAIL", help="owner of every row")
-        parser.add_argument("--dry-run", action="store_true", help="only check")
+        parser.add_argument("file", help="- for standard input")
+        parser.add_argument("--format", choices=READERS, help="default: by file suffix")
+        parser.add_argument("--user", metavar="EMAIL", help="owner of all rows")
+        parser.add_argument("--dry-run", action="store_true", help="check only")
         parser.add_argument(
             "--update",
             action="store_true",
-            help="change tasks that are there with other content",
+            help="update tasks that exist with different content",
         )
         parser.add_argument("--batch-size", type=int, default=500, metavar="ROWS")
 
@@ -42,43 +42,43 @@ class Command(BaseCommand):
         self.file = options["file"]
         importer = self.importer(options)
         try:
-            with closing(importer.spool), opened(self.file) as file:
+            with closing(importer.spool), open_file(self.file) as file:
                 self.run(importer, file, options)
         except KeyboardInterrupt:
-            raise CommandError(f"Interrupted. {AGAIN}", returncode=130) from None
+            raise CommandError(f"Interrupted. {CONTINUE}", returncode=130) from None
         except OperationalError as error:
-            message = f"The database did not answer: {error} {AGAIN}"
+            message = f"The database did not answer: {error} {CONTINUE}"
             raise CommandError(message) from error
 
     def importer(self, options: dict[str, Any]) -> Importer:
         size = options["batch_size"]
-        if not 1 <= size <= MOST:
-            raise CommandError(f"--batch-size is 1 to {MOST}.")
-        owner = user_named(options["user"]) if options["user"] else None
+        if not 1 <= size <= MAX_BATCH_SIZE:
+            raise CommandError(f"--batch-size must be from 1 to {MAX_BATCH_SIZE}.")
+        owner = get_user_by_email(options["user"]) if options["user"] else None
         return Importer(self.report, owner, overwrite=options["update"], size=size)
 
     def report(self, line: int, problem: str) -> None:
         self.stderr.write(f"{self.file}:{line}: {problem}")
 
     def run(self, importer: Importer, file: BinaryIO, options: dict[str, Any]) -> None:
-        reader = READERS[options["format"] or named(self.file)]
-        importer.read(watched(reader(file), file))
+        reader = READERS[options["format"] or format_from_name(self.file)]
+        importer.read(with_progress(reader(file), file))
         importer.check()
         if importer.counts["failed"]:
             self.stop(importer, "Nothing was written.")
         if not options["dry_run"]:
             self.write(importer)
-        told = "Would be: " if options["dry_run"] else ""
-        self.stdout.write(told + summary(importer))
+        prefix = "Would be: " if options["dry_run"] else ""
+        self.stdout.write(prefix + summary(importer))
 
     def write(self, importer: Importer) -> None:
         with bar("writing", len(importer.spool), unit="task") as progress:
             try:
                 importer.write(progress.update)
             except OperationFailed:
-                self.stop(importer, AGAIN)
+                self.stop(importer, CONTINUE)
             except get_user_model().DoesNotExist:
-                self.stop(importer, f"A user is gone. {AGAIN}")
+                self.stop(importer, f"A user was deleted. {CONTINUE}")
 
     def stop(self, importer: Importer, message: str) -> None:
         raise CommandError(f"{summary(importer)} {message}")
@@ -89,7 +89,7 @@ def summary(importer: Importer) -> str:
     return ", ".join(f"{name} {importer.counts[name]}" for name in names) + "."
 
 
-def opened(name: str) -> BinaryIO:
+def open_file(name: str) -> BinaryIO:
     if name == "-":
         return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     try:
@@ -98,15 +98,15 @@ def opened(name: str) -> BinaryIO:
         raise CommandError(f"{name}: {error.strerror}.") from error
 
 
-def named(file: str) -> str:
-    """The format that a file's name tells."""
+def format_from_name(file: str) -> str:
+    """Return the format by the suffix of a file."""
     suffix = Path(file).suffix.removeprefix(".").lower()
     if suffix not in READERS:
-        raise CommandError(f"Say which --format: {' or '.join(READERS)}.")
+        raise CommandError(f"Use --format {' or '.join(READERS)}.")
     return suffix
 
 
-def watched(records: Iterator[Record], file: BinaryIO) -> Iterator[Record]:
+def with_progress(records: Iterator[Record], file: BinaryIO) -> Iterator[Record]:
     size = os.fstat(file.fileno()).st_size or None
     with bar("reading", size, unit="B", unit_scale=True) as progress:
         for record in records:

@@ -1,11 +1,11 @@
-"""Fills a database with people and tasks, to measure or to look at."""
+"""Fills a database with users and tasks, for benchmarks and demonstrations."""
 
 import sys
 import time
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from itertools import chain, islice
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -19,65 +19,64 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from tasks import bulk
-from tasks.models import Change, Task
-from tasks.samples import PEOPLE, PLACES, SPAN, Past, Writer
+from tasks.models import Task, TaskChange
+from tasks.samples import PEOPLE, PLACES, SPAN, TaskHistory, Writer
 
 BENCH = "bench@example.com"
-PASSWORD = "pass1234!"  # noqa: S105  known to all: that is why --force is asked for
-CHUNK = 5_000
-WORTH_UNINDEXING = 50_000  # tasks; fewer go into the indexes one by one
+PASSWORD = "pass1234!"  # noqa: S105  public, hence --force
+CHUNK_TASKS = 5_000
+MIN_TASKS_WITHOUT_INDEXES = 50_000  # below, rebuilding the indexes takes longer
 
 
 class Command(BaseCommand):
     help = (
-        f"Make {BENCH} and user1@example.com, user2@example.com and so on, with tasks "
-        f"and their history. Everybody's password is {PASSWORD}"
+        f"Create {BENCH}, user1@example.com, user2@example.com and so on, with tasks "
+        f"and their history. The password of all is {PASSWORD}"
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--users", type=whole, default=10, help=f"besides {BENCH}")
-        parser.add_argument("--tasks", type=whole, default=1000, help="of each user")
-        parser.add_argument(
-            "--seed", type=int, default=1, help="another one, other rows"
-        )
-        parser.add_argument("--force", action="store_true", help="without DEBUG, too")
+        count: dict[str, Any] = {"type": non_negative_int}
+        parser.add_argument("--users", **count, default=10, help=f"besides {BENCH}")
+        parser.add_argument("--tasks", **count, default=1000, help="per user")
+        parser.add_argument("--seed", type=int, default=1, help="of random numbers")
+        parser.add_argument("--force", action="store_true", help="also without DEBUG")
 
     def handle(self, *, users: int, tasks: int, seed: int, **options: Any) -> str:
         if not (settings.DEBUG or options["force"]):
             raise CommandError(
-                "Everybody would know the password of these accounts. Is this no "
-                "production database? Then give --force, or set DEBUG."
+                "The password of these accounts is public. Is this a production "
+                "database? If not, use --force or set DEBUG."
             )
         started = time.monotonic()
-        # The same seed gives the same rows; nothing here is secret.
+        # The same seed creates the same rows; nothing here is secret.
         random = Random(seed)  # noqa: S311
-        everybody = people(users, random)
-        refuse_doubles([user.email for user in everybody])
+        new_users = create_users(users, random)
+        reject_existing([user.email for user in new_users])
         with transaction.atomic():
-            fill(everybody, tasks, random)
-        bulk.tidy(get_user_model(), Task, Change)
-        return told(users + 1, (users + 1) * tasks, time.monotonic() - started)
+            insert_rows(new_users, tasks, random)
+        bulk.analyze(get_user_model(), Task, TaskChange)
+        return summary(users + 1, (users + 1) * tasks, time.monotonic() - started)
 
 
-def whole(text: str) -> int:
+def non_negative_int(text: str) -> int:
     if not text.isdecimal():
-        raise ArgumentTypeError(f"{text} is no number of them")
+        raise ArgumentTypeError(f"{text} is not a whole number")
     return int(text)
 
 
-def refuse_doubles(emails: list[str]) -> None:
-    there = get_user_model()._default_manager.filter(email__lower__in=emails)
-    if first := there.order_by("created_at").first():
-        raise CommandError(f"{first} is there already; nothing was made.")
+def reject_existing(emails: list[str]) -> None:
+    existing = get_user_model()._default_manager.filter(email__lower__in=emails)
+    if first := existing.order_by("created_at").first():
+        raise CommandError(f"{first} already exists; nothing was created.")
 
 
-def told(users: int, tasks: int, seconds: float) -> str:
+def summary(users: int, tasks: int, seconds: float) -> str:
     pace = f"{seconds:.0f} s, {tasks / seconds:,.0f} tasks/s"
-    return f"Made {users:,} users and {tasks:,} tasks in {pace}."
+    return f"Created {users:,} users and {tasks:,} tasks in {pace}."
 
 
-def people(others: int, random: Random) -> list[Any]:
-    """Everybody, bench first; who joined when leaves all of `SPAN` for their tasks."""
+def create_users(others: int, random: Random) -> list[Any]:
+    """Return unsaved users, bench first, who all joined before `SPAN` began."""
     now, password = timezone.now(), make_password(PASSWORD)
     emails = [BENCH, *(f"user{n}@example.com" for n in range(1, others + 1))]
     return [
@@ -93,25 +92,28 @@ def people(others: int, random: Random) -> list[Any]:
     ]
 
 
-def fill(users: list[Any], tasks: int, random: Random) -> None:
+def insert_rows(users: list[Any], tasks: int, random: Random) -> None:
     total = len(users) * tasks
-    # None: a bar where somebody looks at it, and nowhere else.
+    # None: disabled if standard error is no terminal.
     bar = tqdm(total=total, unit=" tasks", disable=None, file=sys.stderr)
-    with bar, unindexed_for(total):
-        everything = (past for user in users for past in written(user, tasks, random))
-        while chunk := list(islice(everything, CHUNK)):
-            bulk.insert([past.task for past in chunk])
-            bulk.insert([change for past in chunk for change in past.changes])
+    with bar, indexes_dropped_for(total):
+        histories = chain.from_iterable(
+            histories_of(user, tasks, random) for user in users
+        )
+        while chunk := list(islice(histories, CHUNK_TASKS)):
+            bulk.insert([history.task for history in chunk])
+            bulk.insert([change for history in chunk for change in history.changes])
             bar.update(len(chunk))
-        # Last, because their revisions count what they wrote.
+        # Last, because their revisions count their writes.
         bulk.insert(users)
 
 
-def unindexed_for(tasks: int) -> AbstractContextManager[None]:
-    return bulk.unindexed(Task, Change) if tasks > WORTH_UNINDEXING else nullcontext()
+def indexes_dropped_for(tasks: int) -> AbstractContextManager[None]:
+    is_worth_it = tasks > MIN_TASKS_WITHOUT_INDEXES
+    return bulk.without_indexes(Task, TaskChange) if is_worth_it else nullcontext()
 
 
-def written(user: Any, tasks: int, random: Random) -> Iterator[Past]:
+def histories_of(user: Any, tasks: int, random: Random) -> Iterator[TaskHistory]:
     writer = Writer(user.pk, random, timezone.now())
     yield from writer.tasks(tasks)
     user.revision = writer.revision

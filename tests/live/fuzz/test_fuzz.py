@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.document import document
-from tests.live.conftest import environment, redis_url
+from tests.live.conftest import environment
 from tests.live.fuzz.run import PHASES, Run
 from tests.live.people import login, read_task
 from tests.live.server import Server
@@ -27,7 +27,7 @@ NEVER_DONE = {"resetPassword"}
 @pytest.fixture
 def server(database: str, folder: Path) -> Iterator[Server]:
     """One of its own: others shall not find what is left behind by this."""
-    with closing(Server(folder, environment(database, redis_url(14)))) as server:
+    with closing(Server(folder, environment(database))) as server:
         yield server
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from benchmarks import processes
 from benchmarks.load import Client, Measured, Script, closed, opened
 from benchmarks.operations import OPERATIONS
 from benchmarks.wire import Address
+from tests.deploy.image import free_port
 
 ASKED = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -141,12 +143,12 @@ def test_percentile_is_the_nearest_rank() -> None:
     assert Measured().percentile(0.5) == 0
 
 
-@pytest.mark.full
 def test_benchmark_measures_every_operation_without_an_error(tmp_path: Path) -> None:
     kept = {
         k: v for k, v in os.environ.items() if not k.endswith(("BASE_URL", "IS_URL"))
     }
-    short = ["--rounds=1", "--seconds=0.3", "--connections=4", "--port=8790"]
+    short = ["--rounds=1", "--seconds=0.3", "--connections=4"]
+    short += [f"--port={free_port()}"]
     target = tmp_path / "figures.json"
     command = [sys.executable, "-m", "benchmarks", *short, f"--json={target}"]
     ran = subprocess.run(command, cwd=settings.BASE_DIR, env=kept, capture_output=True)
@@ -165,7 +167,8 @@ def test_processor_time_is_that_of_all_processes_that_ever_ran() -> None:
     burn = (
         "import time; s = time.process_time()\nwhile time.process_time() < s + 0.3: 0"
     )
-    shell = f'{sys.executable} -c "{burn}"; {sys.executable} -c "{burn}" & wait; read x'
+    python = shlex.quote(sys.executable)
+    shell = f'{python} -c "{burn}"; {python} -c "{burn}" & wait; read x'
     with subprocess.Popen(shell, shell=True, stdin=subprocess.PIPE) as process:
         deadline = time.monotonic() + 20
         while (used := processes.cpu_seconds(process.pid) or 0) < 0.6:

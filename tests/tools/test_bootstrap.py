@@ -45,7 +45,13 @@ class Checkout:
         return subprocess.Popen(
             [sys.executable, *arguments],
             cwd=self.folder,
-            env={"PATH": os.defpath, "PIP_CONFIG_FILE": os.devnull} | variables,
+            env={
+                "PATH": os.defpath,
+                "PIP_CONFIG_FILE": os.devnull,
+                # Else pip warns of a home that cannot be written to.
+                "PIP_NO_CACHE_DIR": "1",
+            }
+            | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -115,7 +121,7 @@ def test_unwritable_checkout_is_refused_in_one_line(checkout: Checkout) -> None:
     *_, last = errors.splitlines()
     assert status == 1
     assert last.startswith(f"taskapi: cannot write to {checkout.folder}/.venv")
-    assert last.endswith(": run it in a checkout of your own")
+    assert last.endswith(": run it in a checkout that you own")
     assert "Traceback" not in errors
 
 
@@ -261,7 +267,7 @@ def test_handmade_venv_that_does_not_work_is_left_alone(ready: Checkout) -> None
 
     assert status == 1
     assert errors == (
-        f"taskapi: {ready.folder}/.venv is no working environment of Python 3.11"
+        f"taskapi: {ready.folder}/.venv is not a working environment of Python 3.11"
         " or newer: remove it\n"
     )
     assert ready.python.parent.exists()

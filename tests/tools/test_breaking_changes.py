@@ -14,7 +14,7 @@ import pytest
 import yaml
 from django.conf import settings
 
-from tests.project.api_changes import (
+from tests.tools.api_changes import (
     BASE,
     BREAKING,
     COMPATIBLE,

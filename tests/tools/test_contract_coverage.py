@@ -70,7 +70,6 @@ def test_nothing_missing_is_well(run: Run) -> None:
     assert f"{TOTAL} of {TOTAL} documented answers were seen" in output
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(
     "options",
     [["-k", "one"], ["suite/test_it.py"], ["--deselect", "suite/test_it.py::x"]],
@@ -83,7 +82,6 @@ def test_part_of_a_suite_is_not_judged(run: Run, options: list[str]) -> None:
     assert "documented answers" not in output
 
 
-@pytest.mark.full
 def test_workers_tell_what_they_saw(run: Run) -> None:
     status, output = run("-n", "2")
     assert (status, f"{TOTAL} of {TOTAL}" in output) == (0, True), output

@@ -1,0 +1,36 @@
+"""Counts of tasks in responses."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from tasks.models import Priority, Status
+
+COUNT = {"type": "integer", "minimum": 0}
+
+
+def counts_of(names: list[str]) -> dict[str, Any]:
+    """The schema of an object with a count under each name."""
+    properties = dict.fromkeys(names, COUNT)
+    return {"type": "object", "properties": properties, "required": names}
+
+
+class StatsSerializer(serializers.Serializer[Mapping[str, int]]):
+    """Counts of the user's live tasks, or of the newest 10,000; days are UTC."""
+
+    total = serializers.IntegerField(min_value=0)
+    isExact = serializers.BooleanField(source="is_exact")
+    byStatus = serializers.SerializerMethodField()
+    byPriority = serializers.SerializerMethodField()
+    overdue = serializers.IntegerField(min_value=0)
+    dueToday = serializers.IntegerField(source="due_today", min_value=0)
+
+    @extend_schema_field(counts_of(Status.values))
+    def get_byStatus(self, counts: Mapping[str, int]) -> dict[str, int]:
+        return {name: counts[name] for name in Status.values}
+
+    @extend_schema_field(counts_of(Priority.names))
+    def get_byPriority(self, counts: Mapping[str, int]) -> dict[str, int]:
+        return {name: counts[name] for name in Priority.names}
