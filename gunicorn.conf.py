@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any
 
-from taskapi.http import graceful_shutdown, logs, worker_slots
+from taskapi.http import cpu_pinning, graceful_shutdown, logs, worker_slots
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
@@ -16,6 +16,13 @@ def integer(name: str, default: int, *, least: int = 1, most: int = 1000) -> int
         needs = f"must be a whole number from {least} to {most}"
         sys.exit(f"taskapi: {name} {needs}, not {value!r}")
     return int(value)
+
+
+def boolean(name: str, default: bool) -> bool:
+    value = os.environ.get(name) or str(default)
+    if value.lower() not in {"true", "false"}:
+        sys.exit(f"taskapi: {name} must be true or false, not {value!r}")
+    return value.lower() == "true"
 
 
 host = os.environ.get("HOST") or "127.0.0.1"
@@ -31,6 +38,7 @@ if workers > 1 and not shared_memory:
         f"taskapi: WEB_CONCURRENCY={workers} needs REDIS_URL: without it each worker"
         " would count rate limits and cache lists for itself"
     )
+pins_workers = boolean("WORKER_CPU_PINNING", cpu_pinning.available_cores() >= workers)
 
 timeout = 30
 graceful_timeout = 30
@@ -57,8 +65,11 @@ def on_starting(arbiter: Any) -> None:
 
 
 def pre_fork(arbiter: Any, worker: Any) -> None:
-    others = arbiter.WORKERS.values()
+    others = list(arbiter.WORKERS.values())
     worker.slot = worker_slots.allocate_slot(other.slot for other in others)
+    if pins_workers:
+        taken = [other.core for other in others if hasattr(other, "core")]
+        worker.core = cpu_pinning.least_used_core(taken)
 
 
 def child_exit(arbiter: Any, worker: Any) -> None:
@@ -71,6 +82,8 @@ def when_ready(arbiter: Any) -> None:
 
 def post_fork(arbiter: Any, worker: Any) -> None:
     take_signals(arbiter)
+    if pins_workers:
+        os.sched_setaffinity(0, {worker.core})
 
 
 def take_signals(arbiter: Any) -> None:

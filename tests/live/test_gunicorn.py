@@ -169,6 +169,61 @@ def test_connection_works_until_the_announced_time(start: Start) -> None:
     assert answers == [(200, b"/ab")] * 200
 
 
+def cores_of(pid: int) -> set[int]:
+    return os.sched_getaffinity(pid)
+
+
+def workers_of(server: Gunicorn) -> set[int]:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(closing(server.client())) for _ in range(30)]
+        return {ask_on(client) for client in clients}
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="there is no second core",
+)
+class TestPinning:
+    @pytest.fixture
+    def two(self) -> dict[str, str]:
+        # Never asked: what is served here counts nothing.
+        return {"WEB_CONCURRENCY": "2", "REDIS_URL": "redis://127.0.0.1:1"}
+
+    def wait_for(self, server: Gunicorn, is_so: Callable[[set[int]], bool]) -> set[int]:
+        deadline = time.monotonic() + SECONDS
+        while not is_so(pids := workers_of(server)):
+            assert time.monotonic() < deadline
+        return pids
+
+    def test_each_worker_has_a_core(self, start: Start, two: dict[str, str]) -> None:
+        server = start(**two)
+        pids = self.wait_for(server, lambda pids: len(pids) == 2)
+
+        cores = [cores_of(pid) for pid in pids]
+        assert [len(each) for each in cores] == [1, 1]
+        assert cores[0] != cores[1]
+        # The master has them all, for those that it starts later.
+        assert len(cores_of(server.process.pid)) >= 2
+
+    def test_new_worker_takes_the_free_core(
+        self, start: Start, two: dict[str, str]
+    ) -> None:
+        server = start(**two)
+        pids = self.wait_for(server, lambda pids: len(pids) == 2)
+        before = {pid: cores_of(pid) for pid in pids}
+        victim = pids.pop()
+        os.kill(victim, signal.SIGKILL)
+        after = self.wait_for(server, lambda now: len(now - {victim}) == 2)
+
+        [new] = after - pids - {victim}
+        assert cores_of(new) == before[victim]
+
+    def test_pinning_can_be_turned_off(self, start: Start) -> None:
+        server = start(WORKER_CPU_PINNING="false")
+
+        assert cores_of(server.worker()) == os.sched_getaffinity(0)
+
+
 class OtherWorker(Gunicorn):
     application = "taskapi.wsgi"
 
