@@ -5,7 +5,7 @@ import re
 import signal
 import socket
 import subprocess
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPResponse
 from io import BufferedReader
 from pathlib import Path
@@ -69,9 +69,10 @@ class Gunicorn:
 
     def connections(self) -> int:
         """How many its worker has open."""
-        folder = Path(f"/proc/{self.worker()}/fd")
-        sockets = [os.readlink(each) for each in folder.iterdir()]
-        inodes = {each[8:-1] for each in sockets if each.startswith("socket:[")}
+        inodes = set()
+        for each in Path(f"/proc/{self.worker()}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                inodes.add(os.readlink(each).removeprefix("socket:[")[:-1])
         table = Path("/proc/net/tcp").read_text().splitlines()[1:]
         here = re.compile(rf"\s*\d+: [0-9A-F]+:{self.port:04X} \S+ (?!0A)")
         return sum(line.split()[9] in inodes for line in table if here.match(line))
