@@ -8,17 +8,10 @@ import secrets
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
 from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg.types.datetime import TimestamptzLoader
-
-
-class UTCLoader(TimestamptzLoader):
-    """psycopg's loader, in C, with what Django asks of its own one, in Python."""
-
-    timezone = UTC
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -26,7 +19,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
-        connection.adapters.register_loader("timestamptz", UTCLoader)
+        # psycopg's loader is in C, Django's in Python. Both return aware datetimes in
+        # the session's time zone, UTC.
+        connection.adapters.register_loader("timestamptz", TimestamptzLoader)
         # psycopg numbers the prepared statements of each connection from 0. Through a
         # pooler that does not know them, a SELECT would run as the DELETE that another
         # connection has prepared under that name; with random numbers it fails.
@@ -46,6 +41,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
             yield
         finally:
             connection.prepare_threshold = threshold
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        # Django's method would register its own timestamp loader.
+        if name is None:
+            return self.connection.cursor()
+        withhold = self.connection.autocommit
+        return self.connection.cursor(name, scrollable=False, withhold=withhold)
 
     def is_usable(self) -> bool:
         # After an error the connection is replaced: a statement that was prepared
