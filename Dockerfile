@@ -1,28 +1,29 @@
-# One image serves (its CMD), migrates (`python manage.py migrate`) and keeps house
-# (`python manage.py housekeeping`). It needs no writable file system but /tmp.
+# One image for serving (its CMD), for `python manage.py migrate` and for
+# `python manage.py housekeeping`. Only /tmp has to be writable.
 #
-# The tag follows Python's patch releases. To pin what was tested, append the digest that
-# `docker buildx imagetools inspect python:3.13-slim` prints: python:3.13-slim@sha256:...
+# The tag follows Python's patch releases. To pin the image that you tested, append the
+# digest that `docker buildx imagetools inspect python:3.13-slim` prints:
+# python:3.13-slim@sha256:...
 FROM python:3.13-slim AS python
 
 FROM python AS builder
 RUN python -m venv --without-pip /venv
 COPY requirements.txt /requirements.txt
-# Wheels only: no package runs code of its own while it is installed.
+# Wheels only, so that no package runs its own code during the installation.
 RUN pip --python /venv/bin/python install --no-cache-dir --no-compile \
     --require-hashes --only-binary=:all: -r /requirements.txt
 COPY manage.py gunicorn.conf.py /app/
 COPY accounts/ /app/accounts/
 COPY tasks/ /app/tasks/
 COPY taskapi/ /app/taskapi/
-# The checkout's modes depend on the umask of whoever made it. Bytecode is not checked
-# against its source, whose time stamp a builder may rewrite.
+# The modes of the checkout depend on the umask that created it. Bytecode is not compared
+# with the time stamps of its source, which a builder may rewrite.
 RUN chmod -R u=rwX,go=rX /app \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /app /venv
 
 FROM python
-# Python's images come without bytecode, which a read-only container would compile anew
-# with each start and each health check.
+# Python's images contain no bytecode, so a read-only container would compile the standard
+# library at each start and each health check.
 RUN pip uninstall --yes --quiet --root-user-action=ignore pip \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.*/ensurepip \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib
@@ -38,7 +39,7 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# A Host that is not allowed would be answered 400, so it asks for one that is.
+# A host outside ALLOWED_HOSTS would get 400, so the check sends the first allowed one.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD \
     ["python", "-c", "import os, urllib.request as web; host = os.environ.get('ALLOWED_HOSTS') or 'localhost'; port = os.environ.get('PORT') or '8000'; web.urlopen(web.Request(f'http://127.0.0.1:{port}/livez', headers={'Host': host.split(',')[0].strip().lstrip('.')}), timeout=3)"]
 CMD ["gunicorn", "-c", "gunicorn.conf.py", "taskapi.wsgi"]

@@ -43,9 +43,9 @@ READ = {
 HEAD = """\
 # Licences of what is deployed
 
-Made by `.ci/licences.py` from requirements.txt and what the packages say of
-themselves. taskapi itself is MIT. `psycopg-binary` carries libpq and the libraries that
-it needs, `drf-spectacular-sidecar` Swagger UI and Redoc, each under its own licence.
+`.ci/licences.py` writes this page from requirements.txt and the packages' metadata.
+taskapi itself is MIT. `psycopg-binary` contains libpq and the libraries that it needs,
+`drf-spectacular-sidecar` contains Swagger UI and Redoc, each under its own licence.
 
 | package | version | licence |
 |---|---|---|

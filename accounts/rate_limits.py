@@ -33,18 +33,11 @@ class RateLimitStatus(NamedTuple):
 
     name: str
     limit: RateLimit
-    used: int
+    is_over: bool
+    remaining: int
     reset: int  # whole seconds until the window ends, at least 1
-    is_local: bool = False  # counted by this process alone
-    prefetched: bytes | None = None  # the value of `prefetch_key`, from Redis
-
-    @property
-    def is_over(self) -> bool:
-        return self.used > self.limit.requests
-
-    @property
-    def remaining(self) -> int:
-        return max(0, self.limit.requests - self.used)
+    is_local: bool  # counted by this process alone
+    prefetched: bytes | None  # the value of `prefetch_key`, from Redis
 
 
 class LocalCounters:
@@ -56,6 +49,7 @@ class LocalCounters:
         self.lock = threading.Lock()
 
     def increment(self, key: str, seconds: int) -> tuple[int, float]:
+        """The count, and the milliseconds that are left of the window."""
         now = time.monotonic()
         with self.lock:
             if len(self.windows) > self.cleanup_threshold:
@@ -65,7 +59,8 @@ class LocalCounters:
             if end <= now:
                 count, end = 0, now + seconds
             self.windows[key] = (count + 1, end)
-            return count + 1, end - now
+            # Rounded: the difference of two floats makes 901 seconds of 900.
+            return count + 1, round((end - now) * 1000)
 
     def reset(self, key: str) -> None:
         with self.lock:
@@ -83,26 +78,23 @@ def increment(
     With `prefetch_key` the same round trip to Redis reads that key.
     """
     limit: RateLimit = settings.RATE_LIMITS[name]
-    key = counter_key(name, limit, identity)
-    counted = increment_counter(key, limit.seconds, prefetch_key)
-    count, left, is_local, prefetched = counted
-    # Rounded first: the difference of two floats makes 901 seconds of 900.
-    reset_seconds = max(1, math.ceil(round(left, 3)))
-    status = RateLimitStatus(name, limit, count, reset_seconds, is_local, prefetched)
-    if status.is_over:
-        LIMIT_HITS.labels(name).inc()
-    return status
-
-
-def increment_counter(
-    key: str, seconds: int, prefetch_key: str | None
-) -> tuple[int, float, bool, bytes | None]:
+    key, found = counter_key(name, limit, identity), None
     if settings.REDIS_URL:
         with suppress(RedisError):
             keys = [key, prefetch_key] if prefetch_key else [key]
-            count, left, *found = increment_script()(keys, [seconds * 1000])
-            return count, left / 1000, False, found[0] if found else None
-    return *local.increment(key, seconds), True, None
+            found = increment_script()(keys, [limit.seconds * 1000])
+    used, left, *prefetched = found or local.increment(key, limit.seconds)
+    if used > limit.requests:
+        LIMIT_HITS.labels(name).inc()
+    return RateLimitStatus(
+        name,
+        limit,
+        is_over=used > limit.requests,
+        remaining=max(0, limit.requests - used),
+        reset=max(1, math.ceil(left / 1000)),
+        is_local=found is None,
+        prefetched=prefetched[0] if prefetched else None,
+    )
 
 
 @cache

@@ -45,17 +45,14 @@ class WindowThrottle(BaseThrottle):
         return client_subnet(client_address(request._request))
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        key = self.prefetch_key(request, view)
+        # What the view is going to read from Redis, read in the same round trip.
+        get_key = getattr(view, "get_prefetch_key", None)
+        key = get_key(request) if get_key else None
         status = count(request._request, self.limit, self.identity(request), key)
         self.reset = status.reset
         if key and not status.is_local:
             request._request.prefetched = {key: status.prefetched}  # type: ignore[attr-defined]
         return not status.is_over
-
-    def prefetch_key(self, request: Request, view: "APIView") -> str | None:
-        """What the view is going to read from Redis, read in the same round trip."""
-        get_key = getattr(view, "get_prefetch_key", None)
-        return get_key(request) if get_key else None
 
     def wait(self) -> float | None:
         return self.reset

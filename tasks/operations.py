@@ -300,7 +300,7 @@ def fetch_tasks(ids: Collection[UUID]) -> dict[UUID, Task]:
 def task_query() -> tuple[list[str], CompiledQuery]:
     columns = [field.attname for field in Task._meta.concrete_fields]
     tasks = Task.objects.filter(pk=Placeholder("task", UUIDField()))
-    return columns, CompiledQuery(tasks.values_list(*columns))
+    return columns, CompiledQuery.compile(tasks.values_list(*columns))
 
 
 def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:

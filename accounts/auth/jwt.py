@@ -94,8 +94,8 @@ class AccessToken(SessionToken):
         """The verified token, not to be modified; TokenError if it is not valid."""
         token = verify_cached(raw, backend("access"))
         # Everything else about a token stays as it was verified.
-        now = simplejwt.aware_utcnow()  # type: ignore[attr-defined]
-        token.check_exp(current_time=now)
+        if token["exp"] <= simplejwt.aware_utcnow().timestamp():  # type: ignore[attr-defined]
+            raise TokenError("Token is expired")
         return token
 
     def verify(self) -> None:

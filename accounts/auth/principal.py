@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.auth.jwt import AccessToken
 from accounts.models import Session, User
+from accounts.models.sessions import MINUTE
 from taskapi.db.compiled import CompiledQuery, Placeholder
 
 # What the statement that reads the session returns of the user. Django loads the other
@@ -24,7 +25,7 @@ def session_query() -> CompiledQuery:
         user__role=Placeholder("role", CharField()),
         user__is_active=Placeholder("active", BooleanField()),
     )
-    return CompiledQuery(sessions.values_list("last_used_at", "user__revision"))
+    return CompiledQuery.compile(sessions.values_list("last_used_at", "user__revision"))
 
 
 def get_principal(token: AccessToken) -> User | None:
@@ -36,5 +37,6 @@ def get_principal(token: AccessToken) -> User | None:
     if not rows:
         return None
     last_used_at, revision = rows[0]
-    Session.touch(token.session_id, last_used_at, now)
+    if now - last_used_at >= MINUTE:
+        Session.touch(token.session_id, now)
     return User.from_db("default", PRINCIPAL_COLUMNS, (user_id, role, True, revision))

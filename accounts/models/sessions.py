@@ -105,10 +105,8 @@ class Session(models.Model):
         )
 
     @classmethod
-    def touch(cls, pk: UUID, last_used_at: datetime, now: datetime) -> None:
-        """Remember the minute of the last use; costs a write once a minute."""
-        if now - last_used_at >= MINUTE:
-            minute = now.replace(second=0, microsecond=0)
-            cls.objects.filter(pk=pk, last_used_at__lt=minute).update(
-                last_used_at=minute
-            )
+    def touch(cls, pk: UUID, now: datetime) -> None:
+        """Store the minute of the last use."""
+        minute = now.replace(second=0, microsecond=0)
+        unused = cls.objects.filter(pk=pk, last_used_at__lt=minute)
+        unused.update(last_used_at=minute)

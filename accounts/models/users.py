@@ -115,7 +115,8 @@ class User(AbstractBaseUser):
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> Self:
         user = super().from_db(*args, **options)
-        user.loaded_fields = user.tracked_fields()
+        values = user.__dict__
+        user.loaded_fields = {k: values[k] for k in TRACKED_FIELDS & values.keys()}
         return user
 
     def refresh_from_db(self, *args: Any, **options: Any) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 POLL_SECONDS = 5
 MIGRATION_MINUTES = 30
 ROLLOUT_MINUTES = 20
-# What registering a task definition answers and does not take.
+# Fields that AWS returns for a task definition but does not accept in a new one.
 ANSWERED = {
     "compatibilities",
     "deregisteredAt",
@@ -57,7 +57,7 @@ def migrate(image: str) -> None:
     try:
         run(definition)
     except BaseException:
-        # The nightly run takes the newest, which shall not be this one.
+        # Otherwise the nightly run would use this definition, because it is the newest.
         aws("ecs", "deregister-task-definition", "--task-definition", definition)
         raise
 
@@ -80,10 +80,10 @@ def run(definition: str) -> None:
     print(f"migrating in {name}", flush=True)
     for _ in polls(MIGRATION_MINUTES):
         described = aws("ecs", "describe-tasks", "--cluster", cluster, "--tasks", name)
-        for task in described["tasks"]:  # none yet, perhaps, of a task just started
+        for task in described["tasks"]:  # may be empty just after the start
             if task["lastStatus"] == "STOPPED":
                 return judge(task)
-    # It goes on by itself; who looks at it decides whether to stop it.
+    # The task continues; an operator has to decide whether to stop it.
     sys.exit(f"{name} was not done after {MIGRATION_MINUTES} minutes")
 
 
@@ -104,7 +104,7 @@ def replace(definition: str) -> None:
         *("--service", os.environ["SERVICE"], "--task-definition", definition),
     )
     print(f"rolling to {definition}", flush=True)
-    seen = False  # what is described may lag behind what was asked for
+    seen = False  # the description may not contain the new deployment yet
     for _ in polls(ROLLOUT_MINUTES):
         now = service()
         states = [
@@ -113,8 +113,8 @@ def replace(definition: str) -> None:
             if deployment["taskDefinition"] == definition
         ]
         seen = seen or bool(states)
-        # `aws ecs wait services-stable` would call a service stable that the circuit
-        # breaker has taken back to the release before.
+        # `aws ecs wait services-stable` also succeeds if the circuit breaker has rolled
+        # the service back to the previous release.
         if "FAILED" in states or (seen and now["taskDefinition"] != definition):
             sys.exit(f"{definition} did not start; the release before it serves on")
         if states == ["COMPLETED"] and len(now["deployments"]) == 1:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Run once by the database's image: the API owns its database, and is no superuser.
+# The database's image runs this once. The API owns its database, but is not a superuser.
 set -eu
 psql --username postgres --set ON_ERROR_STOP=1 \
     --set password="$(cat /run/secrets/database_password)" <<'SQL'

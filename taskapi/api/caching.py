@@ -18,7 +18,6 @@ from rest_framework.request import Request
 
 from taskapi.api.cache_keys import prefixed
 from taskapi.api.preconditions import is_not_modified
-from taskapi.api.query_params import raw_query_string
 
 # A page of long texts is not worth the room: each query caches another page.
 MAX_CACHED_BYTES = 65_536
@@ -33,37 +32,34 @@ class CachedList:
     """
 
     def __init__(self, request: Request, version: str) -> None:
-        self.request: Any = request._request
-        user_id = request.user.pk
-        question = f"{user_id} {self.request.path}?{raw_query_string(request)}"
+        user: Any = request.user
+        self.request, self.revision = request._request, user.revision
+        query = self.request.META.get("QUERY_STRING", "")
         # With the user: lists of two users at one URL never match each other's tag.
-        self.digest = digest(question.encode())
-        self.key = prefixed(f"list:{version}:{user_id}:{self.digest}")
-        self.etag_prefix = f'W/"{version}'
+        name = digest(f"{user.pk} {self.request.path}?{query}".encode())
+        self.key = prefixed(f"list:{version}:{user.pk}:{name}")
+        self.etag = f'W/"{version}-{self.revision}-{name}"'
 
-    def etag(self, revision: int) -> str:
-        return f'{self.etag_prefix}-{revision}-{self.digest}"'
-
-    def load(self, revision: int) -> bytes | None:
-        """The body that was stored at this revision, if it is still there."""
-        stored_revision, body = parse_entry(self.read())
-        return body if stored_revision == revision else None
-
-    def read(self) -> Any:
+    def load(self) -> bytes | None:
+        """The body that was stored at the user's revision, if it is still there."""
         # The rate limit's round trip may have brought it (accounts.throttles).
-        prefetched = getattr(self.request, "prefetched", {})
+        prefetched: dict[str, Any] = getattr(self.request, "prefetched", {})
         if self.key in prefetched:
-            return prefetched[self.key]
-        if not settings.REDIS_URL:
-            return cache.get(self.key)
-        with suppress(RedisError):
-            return get_redis_connection("default").get(self.key)
-        return None
+            entry = prefetched[self.key]
+        elif settings.REDIS_URL:
+            entry = None
+            with suppress(RedisError):
+                entry = get_redis_connection("default").get(self.key)
+        else:
+            entry = cache.get(self.key)
+        prefix = b"%d " % self.revision
+        is_current = isinstance(entry, bytes) and entry.startswith(prefix)
+        return entry[len(prefix) :] if is_current else None
 
-    def store(self, revision: int, body: bytes) -> None:
+    def store(self, body: bytes) -> None:
         if len(body) > MAX_CACHED_BYTES:
             return
-        value, seconds = b"%d %s" % (revision, body), settings.LIST_CACHE_SECONDS
+        value, seconds = b"%d %s" % (self.revision, body), settings.LIST_CACHE_SECONDS
         if not settings.REDIS_URL:
             cache.set(self.key, value, seconds)
             return
@@ -71,22 +67,20 @@ class CachedList:
             get_redis_connection("default").set(self.key, value, ex=seconds)
 
 
-def parse_entry(entry: Any) -> tuple[int | None, bytes]:
-    """Revision and body of a cache entry; (None, b"") for anything malformed."""
-    if isinstance(entry, bytes):
-        revision, space, body = entry.partition(b" ")
-        if space and revision.isdigit():
-            return int(revision), body
-    return None, b""
-
-
 def digest(data: bytes) -> str:
     return blake2b(data, digest_size=9).hexdigest()
 
 
-def json_response(request: Request, body: bytes, etag: str) -> HttpResponse:
-    """200 with the body, or 304 where the client has it."""
+def not_modified(request: Request, etag: str) -> HttpResponse | None:
+    """304 if the client has the representation of this tag."""
+    django_request = request._request
+    if "HTTP_IF_NONE_MATCH" not in django_request.META:
+        return None
+    if not is_not_modified(django_request, etag):
+        return None
+    return HttpResponse(status=304, headers=CACHE_HEADERS | {"ETag": etag})
+
+
+def json_response(body: bytes, etag: str) -> HttpResponse:
     headers = CACHE_HEADERS | {"ETag": etag}
-    if is_not_modified(request._request, etag):
-        return HttpResponse(status=304, headers=headers)
     return HttpResponse(body, content_type="application/json", headers=headers)

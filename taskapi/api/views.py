@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from taskapi.api.query_params import raw_query_string, reject_bad_parameters
+from taskapi.api.query_params import reject_bad_parameters
 
 
 class BaseAPIView(APIView):
@@ -18,14 +18,12 @@ class BaseAPIView(APIView):
 
     query_parameters: tuple[str, ...] = ()
 
-    @property
-    def default_response_headers(self) -> dict[str, str]:
-        # Allow belongs to a 405, which has it from the exception handler.
-        return {}
+    # Allow belongs to a 405, which has it from the exception handler.
+    default_response_headers: dict[str, str] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        query = raw_query_string(request)
+        query = request.META.get("QUERY_STRING", "")
         # DRF answers 405 first, whatever else is wrong.
         if query and hasattr(self, str(request.method).lower()):
             reject_bad_parameters(query, tuple(self.accepted_parameters()))

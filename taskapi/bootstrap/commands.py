@@ -25,7 +25,7 @@ USAGE = """\
 usage: python3 -m taskapi COMMAND
 
   serve          install what is missing, migrate, serve on http://127.0.0.1:8000
-                 (settings: HOST, PORT, DATABASE_URL, REDIS_URL, ... see README.md)
+                 (settings: HOST, PORT, DATABASE_URL, ... see docs/settings.md)
   test [ARG ...] install what is missing, run the tests; arguments go to pytest
   bench [ARG ...] the same for the benchmarks; -h tells what they take
   setup          make .venv with what `serve` needs, and stop there

@@ -6,6 +6,7 @@ for each value of a request.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Self
 
 from django.db import connection
@@ -29,35 +30,47 @@ class Placeholder(LiteralValue):
     def as_sql(self, *args: Any) -> Any:
         return "%s", [self]
 
-    def bind(self, values: Mapping[str, Any]) -> Any:
-        return self.output_field.get_db_prep_value(values[self.value], connection)
-
 
 class CompiledQuery:
-    """The SQL of a `values_list()` queryset, or of anything that returns its rows."""
+    """A statement that returns rows, and the conversion of their values.
 
-    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+    `is_prepared` lets the database keep the plan for statements that come again.
+    """
+
+    converters: dict[int, Any] = {}
+
+    def __init__(self, fragment: SQLFragment, *, is_prepared: bool = True) -> None:
+        self.sql, self.params = self.fragment = fragment
+        self.is_prepared = is_prepared
+
+    @classmethod
+    def compile(
+        cls,
+        queryset: QuerySet[Any, Any],
+        suffix: SQLFragment = ("", []),
+        **options: Any,
+    ) -> Self:
+        """The query of a `values_list()` queryset."""
         compiler = queryset.query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
-        self.fragment: SQLFragment = sql, list(params)
-        self.converters = compiler.get_converters(
-            [each for each, *_ in compiler.select]
-        )
+        query = cls((f"{sql}{suffix[0]}", [*params, *suffix[1]]), **options)
+        selected = [expression for expression, *_ in compiler.select]
+        query.converters = compiler.get_converters(selected)
+        return query
 
-    def rows(
-        self,
-        values: Mapping[str, Any],
-        suffix: SQLFragment = ("", []),
-        *,
-        is_prepared: bool = True,
-    ) -> list[Row]:
-        """All rows, as `values_list()` returns them; django.db.Error.
-
-        `is_prepared` lets the database keep the plan for statements that come again.
-        """
-        sql, params = self.fragment
-        statement = f"{sql}{suffix[0]}", [*params, *suffix[1]]
-        rows = fetch_all(statement, values, is_prepared=is_prepared)
+    def rows(self, values: Mapping[str, Any]) -> list[Row]:
+        """All rows, as `values_list()` returns them; django.db.Error."""
+        bound = [
+            p.output_field.get_db_prep_value(values[p.value], connection)
+            if isinstance(p, Placeholder)
+            else p
+            for p in self.params
+        ]
+        unprepared = getattr(connection, "without_preparing", nullcontext)
+        plan = nullcontext() if self.is_prepared else unprepared()
+        with plan, connection.cursor() as cursor:
+            cursor.execute(self.sql, bound)
+            rows: list[Row] = cursor.fetchall()
         return [self.convert(row) for row in rows] if self.converters else rows
 
     def convert(self, row: Row) -> Row:
@@ -67,16 +80,3 @@ class CompiledQuery:
             for convert in converters:
                 values[index] = convert(values[index], expression, connection)
         return values
-
-
-def fetch_all(
-    fragment: SQLFragment, values: Mapping[str, Any], *, is_prepared: bool = True
-) -> list[Row]:
-    sql, params = fragment
-    bound = [p.bind(values) if isinstance(p, Placeholder) else p for p in params]
-    with connection.cursor() as cursor:
-        if not is_prepared:  # for taskapi.db.postgresql; SQLite has no such choice
-            cursor.cursor.is_prepared = False
-        cursor.execute(sql, bound)
-        rows: list[Row] = cursor.fetchall()
-    return rows

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import AutoField, GeneratedField, IntegerField, JSONField, Model
 
-from taskapi.db.compiled import Row, SQLFragment, fetch_all
+from taskapi.db.compiled import CompiledQuery, Row, SQLFragment
 
 
 def supports_writable_ctes() -> bool:
@@ -24,7 +24,7 @@ def execute(parts: Mapping[str, SQLFragment], returning: str = "1") -> list[Row]
     *first, (sql, params) = parts.values()
     sql = f"{sql} RETURNING {returning}"
     if supports_writable_ctes():
-        return fetch_all(as_one_statement(parts, sql), {})
+        return CompiledQuery(as_one_statement(parts, sql)).rows({})
     with connection.cursor() as cursor:
         for each in first:
             cursor.execute(*each)

@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -63,7 +64,7 @@ class RequestMiddleware:
 def add_headers(request: Any, response: Any, request_id: str) -> None:
     headers = response.headers
     headers["X-Request-Id"] = request_id
-    is_html = request.path.startswith(HTML_PATHS)
+    is_html = request.path == "/" or request.path.startswith(HTML_PATHS)
     headers.setdefault("Content-Security-Policy", HTML_CSP if is_html else API_CSP)
     headers.setdefault("Cache-Control", "no-store")
     if statuses := getattr(request, "rate_limits", None):
@@ -85,17 +86,16 @@ def add_headers(request: Any, response: Any, request_id: str) -> None:
 
 def log_request(request: Any, response: HttpResponse, seconds: float) -> None:
     match = request.resolver_match
-    logs.info(
-        access_log,
-        "request",
-        method=request.method,
-        path=request.path,
-        route=match.route if match else None,
-        status=response.status_code,
-        durationMs=round(seconds * 1000, 2),
-        userId=getattr(request, "user_id", None),
-        address=client_address(request),
-    )
+    fields = {
+        "method": request.method,
+        "path": request.path,
+        "route": match.route if match else None,
+        "status": response.status_code,
+        "durationMs": round(seconds * 1000, 2),
+        "userId": getattr(request, "user_id", None),
+        "address": client_address(request),
+    }
+    access_log.info("request", extra=fields)
 
 
 class RejectMiddleware:
@@ -105,21 +105,20 @@ class RejectMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> Any:
-        if rejection := request.META.get("taskapi.refusal"):
-            return error_response(*rejection)  # by taskapi.asgi
+        if refusal := request.META.get("taskapi.refusal"):
+            return error_response(*refusal)  # by taskapi.asgi
         host = request.META.get("HTTP_HOST", "")
         if request.path not in PROBE_PATHS and not is_allowed(host):
             request.get_host()  # raises, unless the server's own name is allowed
-        return self.get_response(request)
-
-    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponse | None:
-        # Here and not above, so that the rejection is counted under its route.
         charset = (request.content_params or {}).get("charset", "utf-8")
-        if charset.lower().strip("\"'") in {"utf-8", "utf8"}:
-            return None
-        # Django would decode the query string with it too, whichever codec it names.
-        request.encoding = "utf-8"
-        return error_response(415, "Send UTF-8; no other charset is read.")
+        if charset.lower().strip("\"'") not in {"utf-8", "utf8"}:
+            # Django would decode the query string with it, whichever codec it names.
+            request.encoding = "utf-8"
+            return error_response(415, "Send UTF-8; no other charset is read.")
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            message = "Send Content-Length; chunked bodies are not read."
+            return error_response(400, message)
+        return self.get_response(request)
 
 
 @lru_cache(256)
@@ -132,34 +131,26 @@ def is_allowed(host: str) -> bool:
 class AdminOnlyMiddleware:
     """Takes requests for /api/ past the middlewares that only the admin needs.
 
-    Those are listed between this one and `ApiEntryMiddleware`. The API has neither
-    cookies nor sessions, so it pays for neither.
+    Those are listed between this one and `api_entry`. The API has neither cookies nor
+    sessions, so it pays for neither.
     """
+
+    api_entry: View
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
-        self.api_entry = ApiEntryMiddleware.newest
+        # Django makes the innermost middleware first, so this is of the same chain.
+        self.api_entry = AdminOnlyMiddleware.api_entry
 
     def __call__(self, request: HttpRequest) -> Any:
         if request.path.startswith("/api/"):
             return self.api_entry(request)
-        database: Any = connection
-        # A plan that is kept for a value with many rows takes seconds for a rare one.
-        database.prepares_statements = False
-        try:
+        unprepared = getattr(connection, "without_preparing", nullcontext)
+        with unprepared() if request.path.startswith("/admin/") else nullcontext():
             return self.get_response(request)
-        finally:
-            database.prepares_statements = True
 
 
-class ApiEntryMiddleware:
-    """Where requests for /api/ enter again; see `AdminOnlyMiddleware`."""
-
-    newest: View  # the last one made: Django makes the innermost middleware first
-
-    def __init__(self, get_response: View) -> None:
-        self.get_response = get_response
-        ApiEntryMiddleware.newest = self.__call__
-
-    def __call__(self, request: HttpRequest) -> Any:
-        return self.get_response(request)
+def api_entry(get_response: View) -> View:
+    """Where requests for /api/ enter the chain again; see `AdminOnlyMiddleware`."""
+    AdminOnlyMiddleware.api_entry = staticmethod(get_response)
+    return get_response

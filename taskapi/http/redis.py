@@ -11,7 +11,6 @@ import redis
 from redis.exceptions import (
     ConnectionError,
     NoScriptError,
-    RedisError,
     ResponseError,
     TimeoutError,
 )
@@ -29,8 +28,6 @@ class CircuitBreaker:
         self.retry_at = 0.0
 
     def is_open(self) -> bool:
-        if not self.retry_at:
-            return False
         with self.lock:
             if time.monotonic() < self.retry_at:
                 return True
@@ -51,25 +48,23 @@ class RedisClient(redis.Redis):
     """`redis.Redis`; ConnectionError at once while the circuit breaker is open."""
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        try:
-            if circuit_breaker.is_open():
-                raise ConnectionError("Redis failed less than a second ago.")
-            return self.execute_guarded(*args, **options)
-        except RedisError as error:
-            if not isinstance(error, NoScriptError):  # a restart: the script is sent
-                CACHE_ERRORS.inc()
-            raise
-
-    def execute_guarded(self, *args: Any, **options: Any) -> Any:
+        was_open = bool(circuit_breaker.retry_at)
+        if was_open and circuit_breaker.is_open():
+            CACHE_ERRORS.inc()
+            raise ConnectionError("Redis failed less than a second ago.")
         try:
             reply = super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except (ConnectionError, TimeoutError):
+            CACHE_ERRORS.inc()
             circuit_breaker.open()
             # Each idle connection would fail once more after the server's return.
             self.connection_pool.disconnect(inuse_connections=False)
             raise
-        except ResponseError:
+        except ResponseError as error:
             circuit_breaker.close()
+            if not isinstance(error, NoScriptError):  # a restart: the script is sent
+                CACHE_ERRORS.inc()
             raise
-        circuit_breaker.close()
+        if was_open:
+            circuit_breaker.close()
         return reply

@@ -43,10 +43,10 @@ def instrument(processor: SpanProcessor) -> None:
     PsycopgInstrumentor().instrument(tracer_provider=provider)
     RedisInstrumentor().instrument(tracer_provider=provider)
     tracer = provider.get_tracer("taskapi")
-    logs.trace_id = trace_id
+    logs.get_trace_id = get_trace_id
 
 
-def trace_id() -> str:
+def get_trace_id() -> str:
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else ""
 

@@ -1,4 +1,4 @@
-"""All settings, read from the environment; the README's table explains each.
+"""All settings, read from the environment; docs/settings.md explains each.
 
 Every variable is checked before any is used, so a bad deployment stops at the start
 with a list of all errors. `NAME_FILE` reads a variable from a file.
@@ -112,7 +112,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "taskapi.http.middleware.ApiEntryMiddleware",
+    "taskapi.http.middleware.api_entry",
 ]
 if OTEL_EXPORTER_OTLP_ENDPOINT:
     MIDDLEWARE.insert(0, "taskapi.http.tracing.TracingMiddleware")

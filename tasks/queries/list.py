@@ -26,7 +26,6 @@ from taskapi.db.compiled import (
     Placeholder,
     Row,
     SQLFragment,
-    fetch_all,
 )
 from tasks import access
 from tasks.fields import COLUMNS
@@ -38,38 +37,24 @@ PRINCIPAL = SimpleNamespace(pk=Placeholder("user", UUIDField()))
 NOW = Placeholder("now", DateTimeField())
 TASK = Placeholder("task", UUIDField())
 REVISION = Placeholder("revision", PositiveBigIntegerField())
-LIMIT = Placeholder("limit", BigIntegerField())
-# LIMIT is a parameter: a literal would make PostgreSQL cache a generic plan.
-PAGE: SQLFragment = (
-    " LIMIT %s OFFSET %s",
-    [LIMIT, Placeholder("offset", BigIntegerField())],
-)
+# Parameters: a literal LIMIT would make PostgreSQL cache a generic plan.
+LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
+OFFSET = Placeholder("offset", BigIntegerField())
+PAGE: SQLFragment = (f"{LIMIT[0]} OFFSET %s", [*LIMIT[1], OFFSET])
 
 
 class TaskListQuery(NamedTuple):
-    """What a query string asks for."""
+    """What a query string asks for: a list, and the values of its filters."""
 
-    compiled: "CompiledTaskList"
+    list: "CompiledTaskList"
     values: dict[str, Any]
     # What is overdue changes with time and without a write.
     is_cacheable: bool
 
-    @classmethod
-    def parse(cls, query: str) -> "TaskListQuery":
-        """ValidationError for a bad filter or sort."""
-        return parse_list_query(query)
-
-    def rows(self, user: Any, pages: Any) -> list[Row]:
-        """One row more than the page, if there is another, and `pages.total`."""
-        values = {"user": user.pk, "now": timezone.now(), **self.values}
-        values |= {"limit": pages.limit + 1, "offset": pages.offset}
-        if pages.position:
-            values["value"], values["task"], values["revision"] = pages.position
-        return self.compiled.rows(values, pages)
-
 
 @lru_cache(maxsize=256)
 def parse_list_query(query: str) -> TaskListQuery:
+    """ValidationError for a bad filter or sort."""
     sent = parse_query(query).dict()
     filters = {k: str(v) for k, v in sent.items() if k in TaskFilter.base_filters}
     shape, values = parse_filters(filters)
@@ -90,52 +75,78 @@ class CompiledTaskList:
         self.is_search = "q" in dict(shape.filters)
         self.key, self.descending = shape.key, shape.descending
         self.key_field: Any = Task._meta.get_field(self.key)
+        # Takes the sort key's value and the id from a row.
+        self.get_position = itemgetter(COLUMNS.index(self.key), COLUMNS.index("id"))
         self.tasks = shape.apply(access.visible_to(PRINCIPAL).live(), NOW)
         # A plan for a rare value is the wrong one for a common value and vice versa.
         self.is_prepared = not shape.filters
 
-    def rows(self, values: dict[str, Any], pages: Any) -> list[Row]:
-        if self.is_search:
-            return self.search_rows(values, pages)
+    def rows(self, user: Any, filters: dict[str, Any], pages: Any) -> list[Row]:
+        """One row more than the page, if there is another, and `pages.total`."""
+        values = {"user": user.pk, "now": timezone.now(), **filters}
+        values |= {"limit": pages.limit + 1, "offset": pages.offset}
         if pages.position:
-            return self.rows_after(values, pages)
-        query = self.page_query
-        rows = query.rows(values, PAGE, is_prepared=self.is_prepared)
+            values["value"], values["task"], values["revision"] = pages.position
+        if self.is_search:
+            return self.search(values, pages)
+        if pages.position:
+            return self.rows_after(values, pages.limit + 1)
+        rows = self.page.rows(values)
         # The last page tells the total.
         is_last = len(rows) <= pages.limit and (rows or not pages.offset)
-        pages.total = pages.offset + len(rows) if is_last else self.count(values, pages)
+        pages.total = pages.offset + len(rows)
+        if not is_last:
+            # One more tells that there are more.
+            pages.total = self.count.rows(values | {"limit": pages.max_count + 1})[0][0]
         return rows
 
-    @cached_property
-    def page_query(self) -> CompiledQuery:
-        return CompiledQuery(self.tasks.values_list(*COLUMNS))
-
-    def count(self, values: dict[str, Any], pages: Any) -> int:
-        # One more tells that there are more.
-        values = values | {"limit": pages.max_count + 1}
-        [row] = fetch_all(self.count_sql, values, is_prepared=self.is_prepared)
-        return int(row[0])
-
-    @cached_property
-    def count_sql(self) -> SQLFragment:
-        sql, params = CompiledQuery(self.tasks.order_by().values_list("pk")).fragment
-        return f"SELECT COUNT(*) FROM ({sql} LIMIT %s) counted", [*params, LIMIT]  # noqa: S608
-
-    def rows_after(self, values: dict[str, Any], pages: Any) -> list[Row]:
+    def rows_after(self, values: dict[str, Any], limit: int) -> list[Row]:
         rows: list[Row] = []
-        has_value = values["value"] is not None
-        for query in self.cursor_queries(has_value):
-            values = values | {"limit": pages.limit + 1 - len(rows)}
-            if values["limit"]:
-                rows += query.rows(values, PAGE, is_prepared=self.is_prepared)
+        for query in self.pages_after(values["value"] is not None):
+            if len(rows) < limit:
+                rows += query.rows(values | {"limit": limit - len(rows)})
         return rows
+
+    def search(self, values: dict[str, Any], pages: Any) -> list[Row]:
+        values["wanted"] = pages.offset + pages.limit + 1
+        values["depth"] = search.scan_depth(pages.offset)
+        has_value = pages.position and values["value"] is not None
+        rows = self.search_page(has_value if pages.position else None).rows(values)
+        if not pages.position:
+            pages.total, pages.is_complete = rows[0][0], bool(rows[0][1])
+        return [self.page.convert(row[2:]) for row in rows if row[2] is not None]
+
+    @cached_property
+    def page(self) -> CompiledQuery:
+        return self.compile(self.tasks)
+
+    @cached_property
+    def count(self) -> CompiledQuery:
+        ids = self.tasks.order_by().values_list("pk")
+        sql, params = CompiledQuery.compile(ids, LIMIT).fragment
+        counted = f"SELECT COUNT(*) FROM ({sql}) counted", params  # noqa: S608
+        return CompiledQuery(counted, is_prepared=self.is_prepared)
 
     @cache  # noqa: B019 - a list lives as long as compile_list keeps it
-    def cursor_queries(self, has_value: bool) -> list[CompiledQuery]:
-        return [
-            CompiledQuery(part.values_list(*COLUMNS))
-            for part in self.parts(self.tasks, has_value)
-        ]
+    def pages_after(self, has_value: bool) -> list[CompiledQuery]:
+        return [self.compile(part) for part in self.parts(self.tasks, has_value)]
+
+    @cache  # noqa: B019
+    def search_page(self, has_value: bool | None) -> CompiledQuery:
+        window = self.shape.without("q").apply(access.visible_to(PRINCIPAL).live(), NOW)
+        all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
+        sql = search.search_sql(
+            [fragment(part) for part in self.parts(window, has_value)],
+            fragment(all_matches),
+            [fragment(part) for part in self.parts(self.tasks.order_by(), has_value)],
+            self.order_sql(),
+            PAGE,
+        )
+        return CompiledQuery(sql, is_prepared=False)
+
+    def compile(self, tasks: Any) -> CompiledQuery:
+        rows = tasks.values_list(*COLUMNS)
+        return CompiledQuery.compile(rows, PAGE, is_prepared=self.is_prepared)
 
     def parts(self, tasks: Any, has_value: bool | None) -> list[Any]:
         """The tasks after a cursor's row; all of them without one."""
@@ -146,29 +157,6 @@ class CompiledTaskList:
         filters = keyset_filters(self.key_field, self.descending, value, TASK)
         return [tasks.filter(part) for part in filters]
 
-    def search_rows(self, values: dict[str, Any], pages: Any) -> list[Row]:
-        values["wanted"] = pages.offset + pages.limit + 1
-        values["depth"] = search.scan_depth(pages.offset)
-        has_value = pages.position and values["value"] is not None
-        sql = self.search_sql(has_value if pages.position else None)
-        rows = fetch_all(sql, values, is_prepared=False)
-        if not pages.position:
-            pages.total, pages.is_complete = rows[0][0], bool(rows[0][1])
-        return [self.page_query.convert(row[2:]) for row in rows if row[2] is not None]
-
-    @cache  # noqa: B019
-    def search_sql(self, has_value: bool | None) -> SQLFragment:
-        window = self.shape.without("q").apply(access.visible_to(PRINCIPAL).live(), NOW)
-        matches = self.tasks.order_by()
-        all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
-        return search.search_sql(
-            [fragment(part) for part in self.parts(window, has_value)],
-            fragment(all_matches),
-            [fragment(part) for part in self.parts(matches, has_value)],
-            self.order_sql(),
-            PAGE,
-        )
-
     def order_sql(self) -> str:
         direction = "DESC" if self.descending else "ASC"
         nulls = " NULLS LAST" if self.key_field.null else ""
@@ -176,18 +164,13 @@ class CompiledTaskList:
 
 
 def fragment(tasks: Any) -> SQLFragment:
-    return CompiledQuery(tasks.values_list(*COLUMNS)).fragment
-
-
-@cache
-def position_getter(key: str) -> Any:
-    """Takes a sort key's value and the id from a row."""
-    return itemgetter(COLUMNS.index(key), COLUMNS.index("id"))
+    return CompiledQuery.compile(tasks.values_list(*COLUMNS)).fragment
 
 
 @cache
 def task_query() -> CompiledQuery:
-    return CompiledQuery(Task.objects.live().filter(pk=TASK).values_list(*COLUMNS))
+    tasks = Task.objects.live().filter(pk=TASK)
+    return CompiledQuery.compile(tasks.values_list(*COLUMNS))
 
 
 def get_row(principal: Any, pk: UUID) -> Row:

@@ -91,7 +91,5 @@ class TaskView(BaseAPIView, GenericViewSet[Any]):
         envelope: dict[str, Any] = self.pages.envelope(items)
         return envelope
 
-    @property
-    def pages(self) -> Any:
-        """The paginator: settings name its class."""
-        return self.paginator
+    # The paginator, whose class the settings name.
+    pages: Any = GenericViewSet.paginator

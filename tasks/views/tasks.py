@@ -11,16 +11,15 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from taskapi.api.caching import CACHE_HEADERS, CachedList, digest, json_response
+from taskapi.api.caching import CachedList, digest, json_response, not_modified
 from taskapi.api.idempotency import idempotent
-from taskapi.api.preconditions import TAGS_PATTERN, is_not_modified
-from taskapi.api.query_params import raw_query_string
+from taskapi.api.preconditions import TAGS_PATTERN
 from tasks import metrics, operations
 from tasks import serializers as s
 from tasks.fields import CACHE_VERSION, get_values, task_to_dict
 from tasks.filters import TaskFilter
 from tasks.models import Task
-from tasks.queries.list import TaskListQuery, get_row, position_getter
+from tasks.queries.list import TaskListQuery, get_row, parse_list_query
 from tasks.views.base import TaskView, etag_of
 from tasks.views.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
 
@@ -48,31 +47,26 @@ class TaskViewSet(TaskView):
     )
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
-        query = TaskListQuery.parse(raw_query_string(request))
-        compiled = query.compiled
-        self.pages.parse(request, Task, compiled.key, compiled.descending)
+        query = parse_list_query(request.META.get("QUERY_STRING", ""))
+        self.pages.parse(request, Task, query.list.key, query.list.descending)
         if not query.is_cacheable:
             body = self.render_list(query)
-            return json_response(request, body, f'W/"{digest(body)}"')
-        return self.cached_list(query, CachedList(request, CACHE_VERSION))
-
-    def cached_list(self, query: TaskListQuery, cached: CachedList) -> HttpResponse:
-        user: Any = self.request.user
-        etag = cached.etag(user.revision)
-        if is_not_modified(self.request._request, etag):
-            return json_response(self.request, b"", etag)
-        body = cached.load(user.revision)
-        (metrics.HITS if body else metrics.MISSES).inc()
-        if body is None:
-            body = self.render_list(query)
-            cached.store(user.revision, body)
-        return json_response(self.request, body, etag)
+            etag = f'W/"{digest(body)}"'
+            return not_modified(request, etag) or json_response(body, etag)
+        cached = CachedList(request, CACHE_VERSION)
+        if response := not_modified(request, cached.etag):
+            return response
+        stored = cached.load()
+        (metrics.HITS if stored else metrics.MISSES).inc()
+        body = stored or self.render_list(query)
+        if not stored:
+            cached.store(body)
+        return json_response(body, cached.etag)
 
     def render_list(self, query: TaskListQuery) -> bytes:
         user: Any = self.request.user
-        rows = query.rows(user, self.pages)
-        get_position = position_getter(query.compiled.key)
-        page = self.pages.trim(rows, user.revision, get_position)
+        rows = query.list.rows(user, query.values, self.pages)
+        page = self.pages.trim(rows, user.revision, query.list.get_position)
         return JSONRenderer().render(
             self.pages.envelope([task_to_dict(row) for row in page])
         )
@@ -101,10 +95,7 @@ class TaskViewSet(TaskView):
     def retrieve(self, request: Request, id: UUID) -> HttpResponse:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
         row = get_row(request.user, id)
-        etag = etag_of(row)
-        if is_not_modified(request._request, etag):
-            return HttpResponse(status=304, headers=CACHE_HEADERS | {"ETag": etag})
-        return self.task_response(row)
+        return not_modified(request, etag_of(row)) or self.task_response(row)
 
     @extend_schema(
         operation_id="updateTask",

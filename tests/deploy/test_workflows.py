@@ -111,6 +111,21 @@ def test_ci_runs_what_everybody_runs() -> None:
     assert CI["jobs"]["sqlite"]["steps"][-1]["env"] == {"TASKAPI_TEST_DB": "sqlite"}
 
 
+def test_make_check_is_what_ci_checks_besides_the_tests() -> None:
+    makefile, script = (
+        (ROOT / "Makefile").read_text(),
+        (ROOT / ".ci" / "run").read_text(),
+    )
+    steps = set(re.findall(r"(?m)^step '([\w ]+)'", script))
+
+    assert "\ncheck: " in makefile
+    assert "\n\t.ci/run check\n" in makefile
+    assert steps >= {
+        *("format", "lint", "types", "migrations", "deployment", "schema"),
+        *("migration lint", "breaking changes"),
+    }
+
+
 def test_ci_covers_every_python_that_is_promised() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     matrix = CI["jobs"]["services"]["strategy"]["matrix"]["python"]
@@ -308,6 +323,24 @@ def test_dependabot_s_file_fits_its_schema() -> None:
             *(linter("check-jsonschema"), "--builtin-schema"),
             *("vendor.dependabot", GITHUB / "dependabot.yml"),
         ],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("schema", "files"),
+    [
+        ("vendor.github-issue-forms", ["bug.yml", "feature.yml"]),
+        ("vendor.github-issue-config", ["config.yml"]),
+    ],
+)
+def test_issue_templates_fit_their_schema(schema: str, files: list[str]) -> None:
+    paths = [GITHUB / "ISSUE_TEMPLATE" / name for name in files]
+    done = subprocess.run(
+        [linter("check-jsonschema"), "--builtin-schema", schema, *paths],
         capture_output=True,
         text=True,
     )

@@ -1,4 +1,8 @@
-"""The two things that are made for a browser, in one: the documentation, the admin."""
+"""What is made for a browser, in one: the home page, the documentation, the admin.
+
+TASKAPI_PICTURES=FOLDER keeps a picture of each page. TASKAPI_README_PICTURES=1 writes
+those of the README again, in docs/images.
+"""
 
 import csv
 import json
@@ -23,6 +27,17 @@ pytestmark = [pytest.mark.live, pytest.mark.full]
 
 ROOT_EMAIL = "root@example.com"
 USERS, TASKS = "/admin/accounts/user/", "/admin/tasks/task/"
+IMAGES = ROOT / "docs" / "images"
+MAX_IMAGE_BYTES = 200_000
+README_TASKS = [
+    {"title": "Book the train to Vienna", "dueDate": "2030-03-01T09:00:00Z"},
+    {"title": "Renew the certificate", "priority": "URGENT"},
+    {"title": "Write the release notes", "status": "IN_PROGRESS", "priority": "HIGH"},
+    {"title": "Restore last night's backup", "status": "DONE", "priority": "HIGH"},
+    {"title": "Order two more disks", "priority": "LOW"},
+    {"title": "Plan the team's offsite", "dueDate": "2030-04-15T12:30:00Z"},
+    {"title": "Review the open pull requests", "status": "IN_PROGRESS"},
+]
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +64,13 @@ def visit(chromium: Any, live: Server, tmp_path: Path) -> Iterator[Visit]:
     assert visit.refusals() == []
 
 
+def readme_picture(visit: Visit, name: str) -> None:
+    if os.environ.get("TASKAPI_README_PICTURES"):
+        visit.pictures = IMAGES
+    visit.picture(name)
+    assert (visit.pictures / f"{name}.png").stat().st_size < MAX_IMAGE_BYTES
+
+
 def scripts_from(response: Any) -> set[str]:
     """The sources of scripts that the page's policy allows."""
     policy = dict(
@@ -56,6 +78,17 @@ def scripts_from(response: Any) -> set[str]:
         for part in response.headers["content-security-policy"].split(";")
     )
     return set(policy.get("script-src", policy["default-src"]).split())
+
+
+# Home page
+
+
+def test_home_page_leads_to_the_documentation(visit: Visit) -> None:
+    assert scripts_from(visit.open("/")) == {"'self'"}
+    visit.picture("home")
+    visit.page.get_by_role("link", name="Documentation").click()
+
+    visit.page.get_by_role("heading", name="Task API").wait_for()
 
 
 # Documentation
@@ -103,12 +136,21 @@ def test_documentation_is_tried_out_with_a_token(visit: Visit) -> None:
     visit.picture("docs-tried")
 
 
+def test_readme_shows_the_documentation(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1200, "height": 700})
+    visit.open("/api/docs")
+    tasks = visit.page.locator("#operations-tag-Tasks")
+    tasks.wait_for()
+    tasks.evaluate("element => element.scrollIntoView()")
+    readme_picture(visit, "api-docs")
+
+
 # Admin
 
 
 @pytest.fixture(scope="module")
 def root(database: str) -> str:
-    """An administrator, made as the README says."""
+    """An administrator, made as docs/operations.md says."""
     variables = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATABASE_URL": database,
@@ -181,6 +223,17 @@ def test_tasks_are_searched_and_filtered(admin: Visit, owner: Tokens) -> None:
     assert found(admin, "title") == ["Order the quarterly ladder"]
     assert "1 task" in admin.page.locator(".paginator").inner_text()
     admin.picture("admin-filtered")
+
+
+def test_readme_shows_the_admin(admin: Visit, live: Server) -> None:
+    owner = register(live)
+    for values in README_TASKS:
+        make_task(live, owner, **values)
+    admin.page.set_viewport_size({"width": 1600, "height": 760})
+    search(admin, TASKS, owner.email)
+
+    assert len(found(admin, "title")) == len(README_TASKS)
+    readme_picture(admin, "admin")
 
 
 def test_short_search_says_what_it_leaves_out(admin: Visit, owner: Tokens) -> None:

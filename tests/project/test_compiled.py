@@ -11,7 +11,7 @@ from django.db.models.fields.tuple_lookups import Tuple, TupleLessThan
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from taskapi.db.compiled import CompiledQuery, Placeholder, fetch_all
+from taskapi.db.compiled import CompiledQuery, Placeholder
 from tasks.models import Task
 from tests.factories import make_task
 
@@ -24,7 +24,7 @@ COLUMNS = ("id", "title", "created_at", "due_at")
 
 def by_title() -> CompiledQuery:
     tasks = Task.objects.filter(user_id=OWNER, title=TITLE).order_by("created_at")
-    return CompiledQuery(tasks.values_list(*COLUMNS))
+    return CompiledQuery.compile(tasks.values_list(*COLUMNS))
 
 
 def test_rows_are_those_of_the_orm(alice: User, bob: User) -> None:
@@ -41,7 +41,7 @@ def test_rows_are_those_of_the_orm(alice: User, bob: User) -> None:
 def test_value_that_equals_a_placeholder_is_a_value(alice: User) -> None:
     make_task(alice, title="owner")
     tasks = Task.objects.filter(title="owner", description=None, user_id=OWNER)
-    query = CompiledQuery(tasks.values_list("title"))
+    query = CompiledQuery.compile(tasks.values_list("title"))
 
     assert [*map(tuple, query.rows({"owner": alice.pk}))] == [("owner",)]
     assert query.rows({"owner": uuid4()}) == []
@@ -57,7 +57,7 @@ def test_text_is_bound_as_it_is(alice: User, title: str) -> None:
     make_task(alice, title=title)
     make_task(alice, title="other")
     contains = Task.objects.filter(title__icontains=TITLE).values_list("title")
-    query = CompiledQuery(contains)
+    query = CompiledQuery.compile(contains)
 
     assert [*map(tuple, query.rows({"title": title}))] == [(title,)]
 
@@ -65,10 +65,10 @@ def test_text_is_bound_as_it_is(alice: User, title: str) -> None:
 def test_suffix_limits_and_skips(alice: User) -> None:
     for title in "abc":
         make_task(alice, title=title)
-    query = CompiledQuery(Task.objects.order_by("title").values_list("title"))
-    rows = query.rows({}, (" LIMIT %s OFFSET %s", [1, 1]))
+    tasks = Task.objects.order_by("title").values_list("title")
+    query = CompiledQuery.compile(tasks, (" LIMIT %s OFFSET %s", [1, 1]))
 
-    assert [*map(tuple, rows)] == [("b",)]
+    assert [*map(tuple, query.rows({}))] == [("b",)]
 
 
 def test_tuples_take_placeholders(alice: User) -> None:
@@ -76,7 +76,7 @@ def test_tuples_take_placeholders(alice: User) -> None:
     make_task(alice, title="b")
     at = Placeholder("at", DateTimeField())
     before = TupleLessThan(Tuple("created_at", "id"), (at, OWNER))
-    query = CompiledQuery(Task.objects.filter(before).values_list("title"))
+    query = CompiledQuery.compile(Task.objects.filter(before).values_list("title"))
     value = first.created_at + timedelta(microseconds=1)
     rows = query.rows({"at": value, "owner": UUID(int=0)})
 
@@ -93,7 +93,7 @@ def test_statement_is_visible_to_django(alice: User) -> None:
 @pytest.mark.parametrize("is_prepared", [True, False])
 def test_rows_are_read_after_a_statement_that_failed(is_prepared: bool) -> None:
     def read(sql: str, *params: Any) -> Any:
-        return fetch_all((sql, [*params]), {}, is_prepared=is_prepared)
+        return CompiledQuery((sql, [*params]), is_prepared=is_prepared).rows({})
 
     with pytest.raises(DatabaseError), transaction.atomic():
         read("SELECT nonsense FROM nowhere")

@@ -46,7 +46,9 @@ def crash(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], None]:
     return apply
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/nothing", "/api/tasks/not-a-uuid"])
+@pytest.mark.parametrize(
+    "path", ["/index.html", "/api", "/nothing", "/api/tasks/not-a-uuid"]
+)
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_unknown_route_is_404(method: str, path: str) -> None:
     response = getattr(anyone(), method)(path)

@@ -16,6 +16,8 @@ from tests.project.wire import MISSING, assert_error
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 PUBLIC = {
+    "",
+    "admin",
     "api/auth/register",
     "api/auth/login",
     "api/auth/refresh",
@@ -30,7 +32,7 @@ PUBLIC = {
     "favicon.ico",
 }
 # About the API, not of it.
-UNDESCRIBED = {"api/schema", "api/docs", "metrics", "favicon.ico"}
+UNDESCRIBED = {"", "admin", "api/schema", "api/docs", "metrics", "favicon.ico"}
 SKIPPED = ("admin/", "static/")
 ID = "00000000-0000-4000-8000-000000000000"
 SCHEMA = settings.BASE_DIR / "docs" / "openapi.yaml"

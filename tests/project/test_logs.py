@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.http.logs import JsonFormatter, LineHandler
+from taskapi.http.logs import JsonFormatter
 from tasks.models import Task
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone
@@ -121,14 +121,6 @@ def test_level_silences_requests(
     anyone().get("/livez")
 
     assert lines() == []
-
-
-def test_line_is_written_at_once() -> None:
-    output = io.BytesIO()
-    handler = LineHandler(io.TextIOWrapper(output))
-    handler.handle(logging.makeLogRecord({"msg": "now"}))
-
-    assert output.getvalue() == b"now\n"
 
 
 def test_what_other_formatters_leave_on_a_record_is_not_told() -> None:

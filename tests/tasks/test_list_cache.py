@@ -16,17 +16,19 @@ from accounts.models import User
 from taskapi.http.redis import RedisClient
 from tasks.models import Priority, Status, Task
 from tasks.operations import ActorContext, Create, Delete, Update, perform, perform_one
-from tasks.queries.list import TaskListQuery
+from tasks.queries.list import CompiledTaskList
 from tests.factories import make_task, make_user
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import author, details_of, ids, make_tasks, titles, trash
 
 LIST = "/api/tasks"
-READ = TaskListQuery.rows
+READ = CompiledTaskList.rows
 
 
 def pages_read(api: APIClient, path: str = LIST) -> int:
-    with patch.object(TaskListQuery, "rows", autospec=True, side_effect=READ) as read:
+    with patch.object(
+        CompiledTaskList, "rows", autospec=True, side_effect=READ
+    ) as read:
         assert api.get(path).status_code == 200
     return int(read.call_count)
 

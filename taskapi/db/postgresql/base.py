@@ -6,36 +6,19 @@ each request; polling the socket answers the same question without a round trip.
 
 import secrets
 import select
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg.types.datetime import TimestamptzLoader
 
-# The stubs describe psycopg 2's.
-ServerBindingCursor: Any = base.ServerBindingCursor
-
-
-class PlanCursor(ServerBindingCursor):  # type: ignore[misc]
-    """Plans a statement for its values where `is_prepared` is false.
-
-    A kept plan for a value that many rows have takes seconds for a rare one.
-    """
-
-    is_prepared = True
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        prepare = None if self.is_prepared else False
-        return super().execute(query, params, **{"prepare": prepare} | options)
-
 
 class DatabaseWrapper(base.DatabaseWrapper):
     connection: Any
-    # Applies to the cursors that are opened from now on.
-    prepares_statements = True
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
-        connection.cursor_factory = PlanCursor
         # psycopg's loader is in C, Django's in Python. Both return aware datetimes in
         # the session's time zone, UTC.
         connection.adapters.register_loader("timestamptz", TimestamptzLoader)
@@ -45,14 +28,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection._prepared._prepared_idx = secrets.randbits(64)
         return connection
 
+    @contextmanager
+    def without_preparing(self) -> Iterator[None]:
+        """Plan each statement for the values that it is executed with.
+
+        A plan that is kept for a value with many rows takes seconds for a rare one.
+        """
+        self.ensure_connection()
+        connection = self.connection
+        threshold, connection.prepare_threshold = connection.prepare_threshold, None
+        try:
+            yield
+        finally:
+            connection.prepare_threshold = threshold
+
     def create_cursor(self, name: str | None = None) -> Any:
         # Django's method would register its own timestamp loader.
-        if name:
-            withhold = self.connection.autocommit
-            return self.connection.cursor(name, scrollable=False, withhold=withhold)
-        cursor = self.connection.cursor()
-        cursor.is_prepared = self.prepares_statements
-        return cursor
+        if name is None:
+            return self.connection.cursor()
+        withhold = self.connection.autocommit
+        return self.connection.cursor(name, scrollable=False, withhold=withhold)
 
     def is_usable(self) -> bool:
         # After an error the connection is replaced: a statement that was prepared
