@@ -42,7 +42,7 @@ STOPSIGNAL SIGTERM
 # A host outside ALLOWED_HOSTS would get 400, so the check sends the first allowed one.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=30s --retries=3 CMD \
     ["python", "-c", "import os, urllib.request as web; host = os.environ.get('ALLOWED_HOSTS') or 'localhost'; port = os.environ.get('PORT') or '8000'; web.urlopen(web.Request(f'http://127.0.0.1:{port}/livez', headers={'Host': host.split(',')[0].strip().lstrip('.')}), timeout=3)"]
-CMD ["gunicorn", "-c", "gunicorn.conf.py", "taskapi.wsgi"]
+CMD ["gunicorn", "-c", "gunicorn.conf.py", "taskapi.asgi"]
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="taskapi" \

@@ -39,6 +39,7 @@ READ = {
     "sqlparse": "BSD-3-Clause",
     "tzdata": "Apache-2.0",
     "uritemplate": "BSD-3-Clause OR Apache-2.0",
+    "uvloop": "MIT OR Apache-2.0",
 }
 HEAD = """\
 # Licences of what is deployed

@@ -23,7 +23,7 @@ from tests.services import postgres_version, valkey_version
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 60
 # Workers that retire are replaced at a cost that comes at any time.
-GUNICORN = "-m gunicorn --config gunicorn.conf.py --max-requests 0 taskapi.wsgi"
+GUNICORN = "-m gunicorn --config gunicorn.conf.py taskapi.asgi"
 MANY = "1000000000/1m"
 
 

@@ -115,9 +115,6 @@ class RejectMiddleware:
             # Django would decode the query string with it, whichever codec it names.
             request.encoding = "utf-8"
             return error_response(415, "Send UTF-8; no other charset is read.")
-        if "HTTP_TRANSFER_ENCODING" in request.META:
-            message = "Send Content-Length; chunked bodies are not read."
-            return error_response(400, message)
         return self.get_response(request)
 
 

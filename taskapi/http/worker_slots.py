@@ -1,8 +1,8 @@
-"""Where the workers of one server count for /metrics: files that each of them reads.
+"""Numbers the workers of one server, to name the files that hold their metrics.
 
-A file per process, as the library has it, would fill the disk: workers are replaced all
-the time, and what the dead have counted still counts. So a worker has a seat, and goes
-on counting where the one who sat there before left off.
+prometheus_client names them by process id. New workers would then add files for as long
+as the server runs, because the counters of dead workers still count. A slot is free
+again when its worker ends, and the next worker goes on with its counters.
 """
 
 import atexit
@@ -17,31 +17,31 @@ from prometheus_client import values
 from prometheus_client.multiprocess import mark_process_dead
 
 master: int | None = None
-seat = 0  # of the process to come
-place: int | str = "master"
+worker_slot = 0  # of the next worker
+process_id: int | str = "master"  # of this process, in the names of its files
 
 
 def prepare() -> None:
     """In the master, before there is any metric; once, whoever asks again."""
-    global master, place
+    global master, process_id
     if master == os.getpid():
         return
-    master, place = os.getpid(), "master"
+    master, process_id = os.getpid(), "master"
     # Never one that the environment names: another server may be using it.
     folder = tempfile.mkdtemp(prefix="taskapi-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-    # Asked with whatever is counted, so it is not a function of Python.
-    told = partial(getattr, sys.modules[__name__], "place")
-    values.ValueClass = values.MultiProcessValue(told)  # type: ignore[no-untyped-call]
+    # Called for each number that is counted, so it is not a function of Python.
+    get_process_id = partial(getattr, sys.modules[__name__], "process_id")
+    values.ValueClass = values.MultiProcessValue(get_process_id)  # type: ignore[no-untyped-call]
     atexit.register(remove, folder, master)
 
 
-def sit_down() -> None:
-    global place
-    place = seat
+def bind_slot() -> None:
+    global process_id
+    process_id = worker_slot
 
 
-os.register_at_fork(after_in_child=sit_down)
+os.register_at_fork(after_in_child=bind_slot)
 
 
 def remove(folder: str, owner: int) -> None:
@@ -50,15 +50,15 @@ def remove(folder: str, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def take_seat(taken: Iterable[int]) -> int:
-    """In the master, before a fork: the seat of the process to come."""
-    global seat
+def allocate_slot(taken: Iterable[int]) -> int:
+    """In the master, before a fork: the lowest free slot, for the next worker."""
+    global worker_slot
     others = set(taken)
-    seat = min(set(range(len(others) + 1)) - others)
-    leave(seat)
-    return seat
+    worker_slot = min(set(range(len(others) + 1)) - others)
+    release_slot(worker_slot)
+    return worker_slot
 
 
-def leave(seat: int) -> None:
-    """What was true of a process that is gone is no longer; what it counted is."""
-    mark_process_dead(seat)  # type: ignore[no-untyped-call]
+def release_slot(slot: int) -> None:
+    """Drops a dead worker's gauges; keeps its counters."""
+    mark_process_dead(slot)  # type: ignore[no-untyped-call]

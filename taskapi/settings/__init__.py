@@ -61,6 +61,7 @@ RATE_LIMITS = {
     "refresh": env.limit("RATE_LIMIT_REFRESH", "10/15m"),
     "user": env.limit("RATE_LIMIT_USER", "600/1m"),
 }
+WEB_THREADS = positive_int("WEB_THREADS", 4)
 MAX_BODY_BYTES = positive_int("MAX_BODY_BYTES", 4 * 1024 * 1024)
 LIST_CACHE_SECONDS = positive_int("LIST_CACHE_SECONDS", 60)
 TRASH_RETENTION_DAYS = positive_int("TRASH_RETENTION_DAYS", 30)

@@ -40,12 +40,13 @@ class Call:
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     query: str = ""
+    environ: dict[str, Any] = field(default_factory=dict)
 
     def send(self, operation: Operation, method: str | None = None) -> Any:
         # As a server does: plain views must not mistake a POST for a form.
         client = APIClient(enforce_csrf_checks=True, raise_request_exception=False)
         path = operation.path.replace("{id}", str(self.id)) + self.query
-        extra: dict[str, Any] = {"headers": self.headers}
+        extra: dict[str, Any] = {"headers": self.headers} | self.environ
         if self.body is not None:
             extra |= {"data": self.body, "format": "json"}
         return getattr(client, method or operation.method)(path, **extra)

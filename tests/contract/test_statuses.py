@@ -74,7 +74,7 @@ def know_it_already(attempt: Attempt) -> Any:
 
 def ask_what_is_not_known(attempt: Attempt) -> Any:
     if attempt.is_probe:
-        attempt.call.headers["Transfer-Encoding"] = "chunked"
+        attempt.call.environ["taskapi.refusal"] = 400, "A Host header is required."
     else:
         attempt.call.query = "?nonsense=1"
     return attempt.send()

@@ -22,11 +22,7 @@ from tests.live.wire import Answer, Connection
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 START_SECONDS = 30
-GUNICORN = [
-    *[sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"],
-    # A worker that retires would look like one that fails.
-    *["--max-requests", "0"],
-]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py"]
 BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
 
 
@@ -54,7 +50,7 @@ class Server:
     ) -> subprocess.Popen[bytes]:
         with self.log.open("wb") as log:
             return subprocess.Popen(
-                [*GUNICORN, "--bind", f"fd://{listener}", "taskapi.wsgi"],
+                [*GUNICORN, "--bind", f"fd://{listener}", "taskapi.asgi"],
                 cwd=ROOT,
                 env=os.environ | environment,
                 stdin=subprocess.DEVNULL,

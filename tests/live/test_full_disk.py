@@ -33,7 +33,7 @@ def test_requests_are_answered_while_the_disk_of_the_log_is_full(
     with (
         open("/dev/full", "wb") as full,
         subprocess.Popen(
-            [*GUNICORN, "taskapi.wsgi"],
+            [*GUNICORN, "taskapi.asgi"],
             cwd=ROOT,
             env=os.environ | about,
             stdin=subprocess.DEVNULL,

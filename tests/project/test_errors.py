@@ -308,15 +308,6 @@ def test_body_as_large_as_the_limit_is_read(
     assert response.status_code == 201
 
 
-def test_chunked_body_is_refused_not_taken_for_empty(alice_api: APIClient) -> None:
-    response = alice_api.generic(
-        "POST", "/api/tasks", b"", JSON, HTTP_TRANSFER_ENCODING="chunked"
-    )
-
-    message = "Send Content-Length; chunked bodies are not read."
-    assert_error(response, 400, "BAD_REQUEST", message)
-
-
 def test_body_that_breaks_off_is_400(alice_api: APIClient) -> None:
     class Broken(io.BytesIO):
         def read(self, *args: Any) -> bytes:

@@ -311,28 +311,28 @@ def test_all_metrics_are_ours_and_described() -> None:
 
 
 @pytest.mark.parametrize(
-    ("taken", "seat"), [([], 0), ([0], 1), ([1], 0), ([0, 2], 1), ([1, 0], 2)]
+    ("taken", "slot"), [([], 0), ([0], 1), ([1], 0), ([0, 2], 1), ([1, 0], 2)]
 )
-def test_worker_takes_the_first_free_seat(
-    taken: list[int], seat: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_worker_gets_the_lowest_free_slot(
+    taken: list[int], slot: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
-    monkeypatch.setattr(worker_slots, "seat", 9)
-    monkeypatch.setattr(worker_slots, "place", "master")
+    monkeypatch.setattr(worker_slots, "worker_slot", 9)
+    monkeypatch.setattr(worker_slots, "process_id", "master")
 
-    assert worker_slots.take_seat(iter(taken)) == seat
-    assert worker_slots.place == "master"
-    worker_slots.sit_down()
-    assert worker_slots.place == seat
+    assert worker_slots.allocate_slot(iter(taken)) == slot
+    assert worker_slots.process_id == "master"
+    worker_slots.bind_slot()
+    assert worker_slots.process_id == slot
 
 
-def test_seat_is_left_with_what_was_counted_there(
+def test_released_slot_keeps_its_counters(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     names = ["counter_1.db", "gauge_livesum_1.db", "gauge_livesum_11.db"]
     for name in names:
         (tmp_path / name).touch()
-    worker_slots.leave(1)
+    worker_slots.release_slot(1)
 
     assert {path.name for path in tmp_path.iterdir()} == {names[0], names[2]}

@@ -88,9 +88,9 @@ def test_database_that_does_not_answer_is_named(database: Path) -> None:
     [
         ("PORT", "http", "PORT must be a whole number from 1 to 65535, not 'http'"),
         (
-            "WEB_THREADS",
+            "KEEPALIVE_SECONDS",
             "0",
-            "WEB_THREADS must be a whole number from 1 to 1000, not '0'",
+            "KEEPALIVE_SECONDS must be a whole number from 1 to 3600, not '0'",
         ),
         ("WEB_CONCURRENCY", "2", "WEB_CONCURRENCY=2 needs REDIS_URL: without it each"),
     ],

@@ -333,7 +333,9 @@ def test_tracing_needs_its_packages(
             load(OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
 
-READERS = re.compile(r"os\.environ\.get|env\.\w+|signing_key|positive_int|whole|csv")
+READERS = re.compile(
+    r"os\.environ\.get|env\.\w+|signing_key|positive_int|integer|boolean|csv"
+)
 
 
 def names_read(path: str) -> Iterator[str]:

@@ -64,7 +64,7 @@ def configured_gunicorn() -> WSGIApplication:
     """Gunicorn with `gunicorn.conf.py`, which rejects contradictory settings."""
     os.chdir(settings.BASE_DIR)
     own_arguments = sys.argv
-    sys.argv = ["gunicorn", "--config", "gunicorn.conf.py", "taskapi.wsgi"]
+    sys.argv = ["gunicorn", "--config", "gunicorn.conf.py", "taskapi.asgi"]
     try:
         return WSGIApplication(prog="gunicorn")
     finally:

@@ -20,16 +20,18 @@ CHUNKS: dict[str, bytes] = {
     "of a negative size": b"-1\r\na\r\n0\r\n\r\n",
     "of a size in hexadecimal": b"0x1d\r\n" + OURS + b"\r\n0\r\n\r\n",
     "of a size that is none": b"zz\r\na\r\n0\r\n\r\n",
-    "of a huge size": b"ffffffffffffffff\r\na",
     "of a size with 5000 digits": b"0" * 5000 + b"1\r\na\r\n0\r\n\r\n",
     "of a size with a line": b"1_d\r\n" + OURS + b"\r\n0\r\n\r\n",
     "longer than they say": b"5\r\n" + OURS + b"\r\n0\r\n\r\n",
 }
+# Well-formed: the body reaches the application.
+WHOLE_CHUNKS = ("whole", "with an extension")
+OTHER_BODIES = ("none", "of a size with 5000 digits")
 CODINGS = (
     "chunked, chunked", "identity", "gzip", "gzip, chunked", "chunked, identity",
-    "xchunked", " chunked", "chunked\t", "CHUNKED", "chunked;a=b", "", "\x0bchunked",
-    "\xff", '"chunked"',
+    "xchunked", "chunked;a=b", "", "\x0bchunked", "\xff", '"chunked"',
 )  # fmt: skip
+SPELLINGS = (" chunked", "chunked\t", "CHUNKED")
 LENGTHS = (
     "-1", "+29", "29.0", "0x1d", "1e2", "2_9", "29 29", "29, 29", "29,30", "a", "", " ",
     "\xb2", "\xd9\xa2\xd9\xa9", "9" * 30, "9" * 5000, "NaN", "29;", "-0", "'29'",
@@ -73,8 +75,17 @@ def chunks(body: bytes, *fields: str, **more: Any) -> bytes:
 
 def chunked() -> list[Case]:
     field, none, whole = CHUNKED, CHUNKS["none"] + SMUGGLED, CHUNKS["whole"]
+    named = {name: chunks(body, field) for name, body in CHUNKS.items()}
+    accepted = {
+        **{f"chunks {name}": named.pop(name) for name in WHOLE_CHUNKS},
+        **{
+            f"coding {spelling!r}": chunks(whole, f"Transfer-Encoding: {spelling}")
+            for spelling in SPELLINGS
+        },
+    }
+    others = {f"chunks {name}": named.pop(name) for name in OTHER_BODIES}
     refused = {
-        **{f"chunks {name}": chunks(body, field) for name, body in CHUNKS.items()},
+        **{f"chunks {name}": message for name, message in named.items()},
         **{
             f"coding {coding!r}": chunks(whole, f"Transfer-Encoding: {coding}")
             for coding in CODINGS
@@ -89,9 +100,13 @@ def chunked() -> list[Case]:
         "chunks, folded": post(TASKS, none, "Transfer-Encoding:\r\n chunked"),
         "login in chunks": post(LOGIN, whole, field, length=None),
     }
+    too_many = (b"100000\r\n" + b" " * 2**20 + b"\r\n") * 5
     unread = post(TASKS, OURS, "Transfer_Encoding: chunked")
     return [
         *(case(name, message, 400) for name, message in refused.items()),
+        *(case(name, message, 201, 401) for name, message in accepted.items()),
+        *(case(name, message, 400, 401) for name, message in others.items()),
+        case("chunks over the limit", chunks(too_many, field), 413),
         case("chunks with an underscore", unread, {201, 400}, {401, 400}),
     ]
 
@@ -148,6 +163,7 @@ def truncated() -> list[Case]:
         "after a field": get(TASKS)[:-2],
         "in a big head": get(TASKS, f"A: {'a' * 6000}")[:-4000],
         "in a chunk": chunks(b"1d\r\n{", CHUNKED),
+        "in a huge chunk": chunks(b"ffffffffffffffff\r\na", CHUNKED),
     }
     return [
         case(f"stops {name}, {then}", message, {400, 408}, anonymous, then=then)

@@ -101,7 +101,7 @@ REQUEST_LINES: dict[str, bytes] = {
 NOWHERE = {
     "a method of one letter": {400, 401, 405},
     "no scheme": {400, 404},
-    "a fragment": {400, 401, 200},
+    "a fragment": {400, 404},
     "an asterisk": {400, 404},
     "an authority": {400, 404, 405},
     "a host after two slashes": {400, 404},

@@ -1,0 +1,72 @@
+"""The WSGI application behind an asynchronous server.
+
+The event loop receives each request body whole and sends each response; Django runs in
+a pool of WEB_THREADS threads. A slow client occupies no thread and no database
+connection.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+from django.conf import settings
+
+from taskapi.http.environ import Refusal, check_head, make_environ
+from taskapi.http.request_body import BodyReceiver, Message, Receive
+from taskapi.http.wsgi_response import Response, respond
+from taskapi.wsgi import application as wsgi_application
+
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Application:
+    """An ASGI application that runs a WSGI application in threads."""
+
+    def __init__(self, wsgi: Any, threads: int, max_body_bytes: int) -> None:
+        self.wsgi = wsgi
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self.finished_calls = 0  # in threads
+        self.bodies = BodyReceiver(max_body_bytes)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        environ, body = make_environ(scope), bytearray()
+        try:
+            try:
+                check_head(environ, scope["raw_path"])
+                await self.bodies.receive(environ, receive, body)
+            except Refusal as refusal:
+                environ["taskapi.refusal"] = refusal.args
+            environ["wsgi.input"] = BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+            response = await self.run(respond, self.wsgi, environ)
+        finally:
+            self.bodies.release(body)
+        await self.send(response, send)
+
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self.pool, function, *arguments)
+        finally:
+            self.finished_calls += 1
+
+    async def send(self, response: Response, send: Send) -> None:
+        """One piece at a time: the next is made when the client has taken the last."""
+        try:
+            await send(response.head())
+            while response.has_more:
+                await send(response.piece())
+                await self.run(response.make_next_piece)
+            await send(response.piece())
+        finally:
+            if response.is_stream:
+                self.pool.submit(response.close)
+
+
+application = Application(
+    wsgi_application, settings.WEB_THREADS, settings.MAX_BODY_BYTES
+)
