@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +17,8 @@ import pytest
 
 from tests.deploy.image import free_port
 from tests.deploy.proxy import CONFIGURATION, NGINX, Proxy, Replica, until
+from tests.live.corpus import framing
+from tests.live.hostile import Client
 
 pytestmark = [
     pytest.mark.deploy,
@@ -195,6 +197,81 @@ def test_body_in_chunks_reaches_the_api_whole(proxy: Proxy) -> None:
 
     assert status == 400
     assert json.loads(body)["error"]["code"] == "MALFORMED_JSON"
+
+
+def send_raw(proxy: Proxy, message: bytes) -> None:
+    """Send bytes as they are; the answer does not matter."""
+    context = ssl.create_default_context(cafile=proxy.folder / "tls_certificate")
+    plain = socket.create_connection(("localhost", proxy.port), timeout=10)
+    with closing(context.wrap_socket(plain, server_hostname="localhost")) as client:
+        client.settimeout(0.2)
+        with suppress(OSError):
+            client.sendall(message)
+            client.recv(65536)
+
+
+def test_no_request_hides_in_another(proxy: Proxy) -> None:
+    """The proxy sends requests of many clients on one connection: where it and the
+    server disagree on the end of one, the next client gets a response to the rest.
+    """
+    client = Client({"~TOKEN~": "a", "~TASK~": str(uuid4())})
+    for case in framing.CASES:
+        send_raw(proxy, client.fill(case.message))
+        for _ in range(2):
+            number = uuid4().hex
+            status, headers, body = proxy.ask("GET", "/livez", X_Request_Id=number)
+            seen = status, headers["x-request-id"], json.loads(body)
+            assert seen == (200, number, {"status": "ok"}), case.name
+
+
+def test_connections_to_the_api_are_kept(start: Start) -> None:
+    with closing(Counter()) as api:
+        proxy = start([api.port, api.port])
+        statuses = [proxy.ask("GET", "/livez")[0] for _ in range(20)]
+
+    assert statuses == [200] * 20
+    # Each of nginx's two processes keeps its own, one for each server.
+    assert api.accepted <= 4
+
+
+class Counter:
+    """A server that counts its connections, and keeps them."""
+
+    response = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    def __init__(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.listener.getsockname()[1])
+        self.connections: list[socket.socket] = []
+        self.threads = [threading.Thread(target=self.run)]
+        self.threads[0].start()
+
+    @property
+    def accepted(self) -> int:
+        return len(self.connections)
+
+    def run(self) -> None:
+        with suppress(OSError):
+            while True:
+                self.connections.append(self.listener.accept()[0])
+                answer = threading.Thread(
+                    target=self.answer, args=self.connections[-1:]
+                )
+                self.threads.append(answer)
+                answer.start()
+
+    def answer(self, connection: socket.socket) -> None:
+        with connection:
+            while connection.recv(65536):
+                connection.sendall(self.response)
+
+    def close(self) -> None:
+        for each in [self.listener, *self.connections]:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        for thread in self.threads:
+            thread.join()
+        self.listener.close()
 
 
 def test_url_that_is_too_long_is_refused(proxy: Proxy) -> None:
