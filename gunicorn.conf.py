@@ -87,7 +87,7 @@ def post_fork(arbiter: Any, worker: Any) -> None:
 
 
 def take_signals(arbiter: Any) -> None:
-    """Let a worker that is told to stop while it starts do so.
+    """Let a worker stop that gets the signal while it starts.
 
     It would forget the signal, and be waited for until `graceful_timeout`: it starts
     with the arbiter's way of taking signals, which is to queue them.

@@ -1,4 +1,4 @@
-"""What accounts count for /metrics."""
+"""Metrics of accounts."""
 
 from prometheus_client import Counter
 

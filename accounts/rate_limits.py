@@ -103,7 +103,7 @@ def increment_script() -> Any:
 
 
 def reset(name: str, identity: str) -> None:
-    """Start a window anew, for a proof that is stronger than a password."""
+    """Reset a window, after a proof that is stronger than a password."""
     key = counter_key(name, settings.RATE_LIMITS[name], identity)
     local.reset(key)
     if settings.REDIS_URL:

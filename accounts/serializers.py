@@ -136,7 +136,7 @@ class PasswordResetConfirmSerializer(NewPasswordSerializer):
 
 
 class EmptySerializer(StrictSerializer):
-    """For calls that take no body: what one says would be ignored."""
+    """For calls that take no body: its fields would be ignored."""
 
 
 class DeleteAccountSerializer(StrictSerializer):

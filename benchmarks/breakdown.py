@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
 output = sys.stdout
@@ -33,14 +32,13 @@ from django.http import HttpResponse  # noqa: E402
 from rest_framework.renderers import JSONRenderer  # noqa: E402
 
 from accounts import rate_limits  # noqa: E402
-from accounts.auth.authentication import read_session  # noqa: E402
 from accounts.auth.jwt import AccessToken  # noqa: E402
-from taskapi import handler  # noqa: E402
+from accounts.auth.principal import get_principal  # noqa: E402
 from taskapi.http import metrics, middleware  # noqa: E402
-from taskapi.wsgi import application  # noqa: E402
+from taskapi.wsgi import Handler, Request, application  # noqa: E402
+from tasks.fields import get_values, task_to_dict  # noqa: E402
 from tasks.models import Task  # noqa: E402
-from tasks.queries.list import OneTask  # noqa: E402
-from tasks.serializers import VALUES, represent  # noqa: E402
+from tasks.queries.list import get_row  # noqa: E402
 
 REPEATS = 200
 
@@ -65,7 +63,7 @@ def ask(method: str, path: str, token: str = "", body: bytes = b"") -> dict[str,
     }
 
 
-def call(*asked: Any, through: handler.Handler = application) -> bytes:
+def call(*asked: Any, through: Handler = application) -> bytes:
     response: Any = through(ask(*asked), lambda *answer: None)
     body = b"".join(response)
     response.close()
@@ -90,16 +88,15 @@ def parts() -> dict[str, Callable[[], Any]]:
     token = json.loads(raw)["accessToken"]
     claims = AccessToken.decode(token)
     tasks = list(Task.objects.filter(user_id=claims.user_id).live()[:20])
-    one, page = tasks[0], [represent(*VALUES(task)) for task in tasks]
+    one, page = tasks[0], [task_to_dict(get_values(task)) for task in tasks]
     path = f"/api/tasks/{one.pk}"
     created = json.dumps({"title": "Bench task", "priority": "HIGH"}).encode()
-    request = handler.Request(ask("GET", path, token))
+    request = Request(ask("GET", path, token))
     request.resolver_match = None
-    bare = handler.Handler()
+    bare = Handler()
     bare._middleware_chain = bare._get_response
 
-    def along() -> Any:
-        return read_session(claims, OneTask(UUID(str(one.pk))))
+    principal = get_principal(claims)
 
     return {
         "whole: GET /livez": lambda: call("GET", "/livez"),
@@ -109,20 +106,20 @@ def parts() -> dict[str, Callable[[], Any]]:
         "Django: request, route, view, response": lambda: call(
             "GET", "/livez", through=bare
         ),
-        "headers of every answer": lambda: middleware.add_headers(
-            request, HttpResponse()
+        "headers of every response": lambda: middleware.add_headers(
+            request, HttpResponse(), "id"
         ),
-        "log line": lambda: middleware.log(request, HttpResponse(), 0.001),
+        "log line": lambda: middleware.log_request(request, HttpResponse(), 0.001),
         "metrics": lambda: metrics.count(request, HttpResponse(), 0.001),
         "JWT, first time": lambda: AccessToken(cast(Any, token)),
-        "JWT, known": lambda: AccessToken.decode(token),
-        "limit, one Redis command": lambda: rate_limits.increment(
+        "JWT, verified before": lambda: AccessToken.decode(token),
+        "rate limit, one Redis command": lambda: rate_limits.increment(
             "user", str(claims.user_id)
         ),
-        "session and user, one statement": lambda: read_session(claims, None),
-        "session, user and task, one statement": along,
+        "session and user, one statement": lambda: get_principal(claims),
+        "task, one statement": lambda: get_row(principal, one.pk),
         "20 tasks to dictionaries": lambda: [
-            represent(*VALUES(task)) for task in tasks
+            task_to_dict(get_values(task)) for task in tasks
         ],
         "20 tasks to JSON": lambda: JSONRenderer().render(page),
     }

@@ -1,7 +1,7 @@
 """The one place that decides who may do what with which tasks.
 
 Every queryset of a view starts here, and every write asks here. Today there is one
-rule: users see and edit the tasks of their own space, and nobody else's.
+rule: users see and edit the tasks of their own space, and no others.
 """
 
 from typing import Any, Protocol

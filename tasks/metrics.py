@@ -1,4 +1,4 @@
-"""What tasks count for /metrics."""
+"""Metrics of tasks."""
 
 from prometheus_client import Counter
 

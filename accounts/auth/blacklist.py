@@ -1,6 +1,6 @@
-"""Keeps SimpleJWT's blacklist app told: which refresh tokens are out, which are spent.
+"""Records in SimpleJWT's blacklist app which refresh tokens are issued and spent.
 
-Only identifiers go in. The `token` column stays empty: a raw token at rest is a
+Only identifiers are stored. The `token` column stays empty: a raw token at rest is a
 password at rest.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # models end sessions through here
 
 
 def record_outstanding(session: "Session") -> None:
-    """Record the session's good token as issued."""
+    """Record the session's current token as issued."""
     OutstandingToken.objects.create(
         user_id=session.user_id,
         jti=session.current_jti,

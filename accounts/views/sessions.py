@@ -51,7 +51,7 @@ class LoginView(PublicView):
     def post(self, request: Request) -> Response:
         """Sign in with e-mail and password."""
         data = self.validate(s.LoginSerializer)
-        # Not before the address's own limit: what that refuses locks nobody out.
+        # After the address's own limit: requests over that one lock no account out.
         throttles.limit_account(request._request, data["email"])
         session = self.sign_in(data["email"], data["password"])
         audit.record(
@@ -76,7 +76,7 @@ class LoginView(PublicView):
 
 
 class RefreshView(PublicView):
-    throttle_classes = []  # counted per session, once the token has told which
+    throttle_classes = []  # counted per session, which the token names
 
     @extend_schema(
         operation_id="refresh",

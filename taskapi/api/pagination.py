@@ -61,7 +61,7 @@ class KeysetPagination(BasePagination):
         if self.position:
             rows = self.rows_after(queryset, *self.position)
         else:
-            # One more row tells that there are more.
+            # One more row, to know whether there are more.
             self.total = queryset[: self.max_count + 1].count()
             rows = list(queryset[self.offset : self.offset + self.limit + 1])
         user: Any = request.user

@@ -1,7 +1,7 @@
-"""A server that is told to stop says so, and goes on serving for a while.
+"""Graceful shutdown: report that the server stops, and serve for a while longer.
 
-Load balancers find out by asking `/readyz` now and then. Until they have, they send
-new requests, which a server that closed its port at once would refuse.
+Load balancers poll `/readyz`. Until they have seen its 503 they send new requests,
+which a server that closed its port at once would reject.
 """
 
 import mmap
@@ -26,7 +26,7 @@ def drain_before_stop(seconds: int) -> None:
     master = os.getpid()
 
     def drain(number: int, frame: FrameType | None) -> None:
-        # A worker has this handler, too, until it has its own, and may be told alone.
+        # A worker has this handler too until it sets its own, and may get the signal.
         if os.getpid() == master and not is_draining():
             draining[0] = 1
             if seconds:

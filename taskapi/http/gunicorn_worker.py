@@ -182,7 +182,7 @@ class Protocol(ASGIProtocol):  # type: ignore[misc]
         self, status: int, message: str, extra_headers: Any = ()
     ) -> None:
         if self._closed:
-            return  # the client is gone; gunicorn misses the response it ignored
+            return  # the client has disconnected
         peer = self.transport.get_extra_info("peername")
         self._safe_write(error_response(self.app.wsgi, status, peer))
 

@@ -71,7 +71,7 @@ def only_read(view: View) -> View:
     """Django's require_safe, with the one error shape."""
 
     @wraps(view)
-    @csrf_exempt  # else a POST were told to reload a form, not what is allowed
+    @csrf_exempt  # else a POST got a CSRF error instead of a 405
     def guarded(request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"}:
             return view(request)
@@ -83,8 +83,8 @@ def only_read(view: View) -> View:
 
 
 def recent_state() -> tuple[bytes, bool]:
-    """The state as it was a second ago at most: whoever asks in a loop, or a thousand
-    times at once, does not load what is asked about.
+    """The state, at most one second old: many requests do not load the database and the
+    cache that they ask about.
     """
     global recent
     now = time.monotonic()

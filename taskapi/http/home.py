@@ -1,4 +1,4 @@
-"""`/` says what this server is and where to go; `/admin` redirects to `/admin/`."""
+"""`/` describes this server and links to its pages; `/admin` redirects to `/admin/`."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse

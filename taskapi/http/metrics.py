@@ -1,4 +1,4 @@
-"""What the server counts of itself, and /metrics, which tells it to Prometheus.
+"""The metrics of the server, and /metrics, which exposes them to Prometheus.
 
 Labels are route templates and names from short lists: nothing that a client can make up
 and nothing about a person.
@@ -68,7 +68,7 @@ def labelled(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
 
 @csrf_exempt
 def metrics(request: HttpRequest) -> HttpResponse:
-    """404 without METRICS_TOKEN, and 401 for whoever does not have it."""
+    """404 without METRICS_TOKEN; 401 for a request that does not send it."""
     token = settings.METRICS_TOKEN
     if not token:
         raise Http404

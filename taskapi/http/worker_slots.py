@@ -22,7 +22,7 @@ process_id: int | str = "master"  # of this process, in the names of its files
 
 
 def prepare() -> None:
-    """In the master, before there is any metric; once, whoever asks again."""
+    """In the master, before there is any metric; further calls do nothing."""
     global master, process_id
     if master == os.getpid():
         return

@@ -15,7 +15,7 @@ MAX_LINE_BYTES = 1024 * 1024
 @dataclass(frozen=True)
 class Record:
     """`row`, or a `problem` that it has. `end` is its end in the file, in bytes;
-    `is_ended` tells whether a line end follows.
+    `is_ended`: whether a line end follows.
     """
 
     line: int

@@ -92,11 +92,11 @@ class CompiledTaskList:
         if pages.position:
             return self.rows_after(values, pages.limit + 1)
         rows = self.page.rows(values)
-        # The last page tells the total.
+        # The last page gives the total.
         is_last = len(rows) <= pages.limit and (rows or not pages.offset)
         pages.total = pages.offset + len(rows)
         if not is_last:
-            # One more tells that there are more.
+            # One more, to know whether there are more.
             pages.total = self.count.rows(values | {"limit": pages.max_count + 1})[0][0]
         return rows
 

@@ -45,7 +45,7 @@ class ExportViewSet(TaskView):
     def get_renderers(self) -> list[Any]:
         names = self.request.query_params.getlist("format")
         asked = FORMATS.get(names[0]) if len(names) == 1 else None
-        # Without a format any will do: what is to be told is that one has to be sent.
+        # Without a format any renderer will do, to answer that one is required.
         able = [asked] if asked else list(FORMATS.values())
         files = [FileRenderer(each.media_type) for each in able]
         return files if asked else [JSONRenderer(), *files]

@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import re
 import shlex
 import shutil
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,8 +25,12 @@ NO_NEW_PRIVILEGES = 38  # PR_SET_NO_NEW_PRIVS
 
 
 def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return int(listener.getsockname()[1])
+    """One below 32768, which no outgoing connection takes in the meantime."""
+    while True:
+        with suppress(OSError):
+            port = random.randrange(15000, 32000)
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
 
 
 def instructions() -> list[tuple[str, str]]:

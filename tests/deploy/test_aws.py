@@ -807,10 +807,10 @@ def test_smoke_test_fails_when_the_api_does_and_leaves_nothing(
     live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from accounts.models import User
-    from tasks.queries.list import TaskPage
+    from tasks.queries.list import CompiledTaskList
 
     smoke = load("smoke")
-    monkeypatch.setattr(TaskPage, "page", lambda *args: [])
+    monkeypatch.setattr(CompiledTaskList, "rows", lambda *args: [])
 
     with pytest.raises((SystemExit, OSError)):
         smoke.main(live_server.url)

@@ -18,6 +18,8 @@ Record = Callable[[str], None]
 FIRST_SECONDS = 0.5
 # What a list may take besides; the machine that runs this may be busy.
 NOISE_SECONDS = 0.05
+# And the slowest of several.
+BUSY_SECONDS = 0.5
 RECOVERY_SECONDS = 3.0
 
 
@@ -103,7 +105,8 @@ def test_slow_redis_costs_its_delay_and_no_more(
     write_and_look(fragile, owner, task, 1)
 
     # The limit, the cached list, and the list that is put there.
-    assert max(times) < 3 * SLOW_SECONDS + 2 * NOISE_SECONDS
+    assert median(times) < 3 * SLOW_SECONDS + 2 * NOISE_SECONDS
+    assert max(times) < 3 * SLOW_SECONDS + BUSY_SECONDS
     record(
         f"{SLOW_SECONDS:.3f} a call, lists {median(times):.4f}, max {max(times):.4f}"
     )

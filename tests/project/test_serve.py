@@ -1,7 +1,6 @@
 """`manage.py serve` and `gunicorn.conf.py`, in processes and on ports of their own."""
 
 import os
-import random
 import runpy
 import signal
 import socket
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -17,17 +16,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.deploy.image import free_port
+
 pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-def free_port() -> int:
-    """One below 32768, which no outgoing connection takes in the meantime."""
-    while True:
-        with suppress(OSError):
-            port = random.randrange(15000, 32000)
-            socket.create_server(("127.0.0.1", port)).close()
-            return port
 
 
 def start_server(database: Path, **variables: str) -> subprocess.Popen[str]:

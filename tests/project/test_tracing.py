@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from accounts.auth.jwt import AccessToken
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.http import logs, redis
+from taskapi.http import logs
 from tasks.models import Task
 from tests.factories import make_session
 from tests.project.wire import anyone, assert_error
@@ -42,10 +42,10 @@ CALLER = "4bf92f3577b34da6a3ce929d0e0e4736"
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[InMemorySpanExporter]:
     """Everything traced, for this module."""
-    memory, untraced = InMemorySpanExporter(), logs.trace_id
+    memory = InMemorySpanExporter()
     tracing.instrument(SimpleSpanProcessor(memory))
     yield memory
-    logs.trace_id, redis.span = untraced, None
+    logs.get_trace_id = None
     PsycopgInstrumentor().uninstrument()
     RedisInstrumentor().uninstrument()
 

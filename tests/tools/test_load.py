@@ -159,7 +159,8 @@ def test_benchmark_measures_every_operation_without_an_error(tmp_path: Path) -> 
     for name, servers in figures.items():
         found = servers["taskapi"]
         assert (found["errors"], found["rate"] > 0) == (0, True), f"{name}: {found}"
-    assert figures["list_fresh"]["taskapi"]["sql"] == 1
+    # The session and, for the lists that are not cached yet, page and count.
+    assert 1 <= figures["list_fresh"]["taskapi"]["sql"] <= 3
 
 
 @pytest.mark.skipif(not processes.PROC.is_dir(), reason="there is no /proc")

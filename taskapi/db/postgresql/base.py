@@ -19,8 +19,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
-        # psycopg's loader is in C, Django's in Python. Both return aware datetimes in
-        # the session's time zone, UTC.
+        # In C; Django's is in Python. Both return datetimes in the session's zone, UTC.
         connection.adapters.register_loader("timestamptz", TimestamptzLoader)
         # psycopg numbers the prepared statements of each connection from 0. Through a
         # pooler that does not know them, a SELECT would run as the DELETE that another
