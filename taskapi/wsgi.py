@@ -17,13 +17,6 @@ class Request(WSGIRequest):
     middleware answers 415 to all but UTF-8.
     """
 
-    def __init__(self, environ: dict[str, Any]) -> None:
-        if "HTTP_TRANSFER_ENCODING" in environ:
-            # Under servers that pass no length on Django would read an empty body.
-            refusal = 400, "Send Content-Length: this server decodes no chunked bodies."
-            environ.setdefault("taskapi.refusal", refusal)
-        super().__init__(environ)
-
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         header = meta.get("CONTENT_TYPE", "")
         try:

@@ -115,6 +115,10 @@ class RejectMiddleware:
             # Django would decode the query string with it, whichever codec it names.
             request.encoding = "utf-8"
             return error_response(415, "Send UTF-8; no other charset is read.")
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            # taskapi.asgi gives chunked bodies a length. Without one Django reads none.
+            message = "Send Content-Length; this server does not decode chunked bodies."
+            return error_response(400, message)
         return self.get_response(request)
 
 
