@@ -11,9 +11,11 @@ import os
 from array import array
 from contextlib import suppress
 from fcntl import ioctl
+from http import HTTPStatus
 from termios import TIOCOUTQ
 from typing import Any
 
+from gunicorn.asgi import protocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
@@ -207,6 +209,8 @@ def kernel_buffer_size(transport: Any) -> int:
     return size[0]
 
 
+# Gunicorn's own table has no phrase for 412, 428 and others.
+protocol._REASON_PHRASES.update({each.value: each.phrase for each in HTTPStatus})
 # The worker takes the class from its module.
 gasgi.ASGIProtocol = Protocol
 
