@@ -227,6 +227,16 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
     def check_config(cls, cfg: Any, log: Any) -> None:
         """Without the warning about `threads`, which are the application's."""
 
+    def init_signals(self) -> None:
+        """Nothing before the loop runs: uvloop forgets signals that come earlier, and
+        the worker would be waited for until `graceful_timeout`. Until then a stop
+        signal ends the process (gunicorn.conf.py, take_signals).
+        """
+
+    async def _serve(self) -> None:
+        super().init_signals()
+        await super()._serve()
+
     def notify(self) -> None:
         """Once a second."""
         for connection in list(self.connections):
