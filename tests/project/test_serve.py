@@ -22,12 +22,18 @@ pytestmark = pytest.mark.full
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def start_server(database: Path, **variables: str) -> subprocess.Popen[str]:
-    """`manage.py serve` on SQLite and local memory."""
+SERVE = ("manage.py", "serve")
+GUNICORN = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "taskapi.asgi")
+
+
+def start_server(
+    database: Path, command: tuple[str, ...] = SERVE, **variables: str
+) -> subprocess.Popen[str]:
+    """The command on SQLite and local memory."""
     inherited = {n: v for n, v in os.environ.items() if not n.startswith("WEB_")}
     default = {"DATABASE_URL": f"sqlite:///{database}", "REDIS_URL": "", "HOST": ""}
     return subprocess.Popen(
-        [sys.executable, "manage.py", "serve"],
+        [sys.executable, *command],
         cwd=ROOT,
         env=inherited
         | default
@@ -190,3 +196,20 @@ def test_workers_are_two_where_redis_is_shared(
     monkeypatch.setenv(name, "redis://localhost")
 
     assert runpy.run_path(str(ROOT / "gunicorn.conf.py"))["workers"] == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_worker_that_starts_is_not_waited_for(
+    database: Path, number: signal.Signals
+) -> None:
+    """A signal before its event loop runs must not be lost: the wait would be 30 s."""
+    port = str(free_port())
+    with start_server(database, GUNICORN, PORT=port) as process:
+        assert process.stdout
+        while "Booting worker" not in process.stdout.readline():
+            assert process.poll() is None
+        time.sleep(0.2)  # the worker imports the application now
+        process.send_signal(number)
+        process.communicate(timeout=25)
+
+    assert process.returncode == 0
