@@ -80,6 +80,9 @@ class CompiledTaskList:
         self.tasks = shape.apply(access.visible_to(PRINCIPAL).live(), NOW)
         # A plan for a rare value is the wrong one for a common value and vice versa.
         self.is_prepared = not shape.filters
+        # Caches of this object: on the class they would keep every shape for ever.
+        self.pages_after = cache(self.compile_pages_after)
+        self.search_page = cache(self.compile_search_page)
 
     def rows(self, user: Any, filters: dict[str, Any], pages: Any) -> list[Row]:
         """One row more than the page, if there is another, and `pages.total`."""
@@ -127,12 +130,10 @@ class CompiledTaskList:
         counted = f"SELECT COUNT(*) FROM ({sql}) counted", params  # noqa: S608
         return CompiledQuery(counted, is_prepared=self.is_prepared)
 
-    @cache  # noqa: B019 - a list lives as long as compile_list keeps it
-    def pages_after(self, has_value: bool) -> list[CompiledQuery]:
+    def compile_pages_after(self, has_value: bool) -> list[CompiledQuery]:
         return [self.compile(part) for part in self.parts(self.tasks, has_value)]
 
-    @cache  # noqa: B019
-    def search_page(self, has_value: bool | None) -> CompiledQuery:
+    def compile_search_page(self, has_value: bool | None) -> CompiledQuery:
         window = self.shape.without("q").apply(access.visible_to(PRINCIPAL).live(), NOW)
         all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
         sql = search.search_sql(
