@@ -253,10 +253,12 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         self.finished_calls = self.asgi.finished_calls
 
     def handle_exit_signal(self) -> None:
-        """Announce the end first: gunicorn would close connections whose response has
-        just been sent without an announcement.
+        """Accept no more connections, and announce the end on the others first: gunicorn
+        would close those whose response has just been sent without an announcement.
         """
         self.is_stopping = True
+        for server in self.servers:
+            server.close()
         self.loop.call_later(ANNOUNCE_SECONDS, super().handle_exit_signal)
 
     async def _shutdown(self) -> None:

@@ -133,8 +133,7 @@ def test_server_told_to_stop_says_so_and_serves_on(
         assert not in_flight.done()
     assert in_flight.result(10).status == 201
     assert server.process.wait(10) == 0
-    # Workers announce the end for half a second, and look once a second.
-    assert DRAIN_SECONDS <= closed < DRAIN_SECONDS + 2
+    assert DRAIN_SECONDS <= closed < DRAIN_SECONDS + 1
     assert sql(COUNT, held.user_id) == [(1, 1)]
     assert sql(COUNT, owner.user_id) == [(written, written)]
     assert {each["path"] for each in server.failures()} == {"/readyz"}
