@@ -21,8 +21,7 @@ def to_rfc3339(value: datetime) -> str:
 class TaskField:
     """`column` of the model, `name` on the wire; `serialize` takes no None.
 
-    A change of a field with `in_history` is recorded. `default` of an import is what a
-    file without the column means.
+    A change of a field with `in_history` is recorded.
     """
 
     column: str

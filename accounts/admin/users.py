@@ -104,8 +104,8 @@ class UserAdmin(DjangoUserAdmin):
         )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
-        # Django's would load and list all rows of the users, and would refuse because
-        # nobody has the permission to delete single sessions.
+        # Django's method would load and list all rows of the users, and would refuse,
+        # because the admin does not permit the deletion of single sessions.
         users = [str(user) for user in objs]
         return users, {"users": len(users)}, set(), []
 

@@ -22,7 +22,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from taskapi.api.query_params import integer_parameter, parse_query, raw_query_string
+from taskapi.api.query_params import integer_parameter, parse_query
 
 # Set once when the row is made, so a row does not move during a walk.
 IMMUTABLE_KEYS = {"created_at", "deleted_at", "version"}
@@ -72,7 +72,7 @@ class KeysetPagination(BasePagination):
     ) -> None:
         """Read which page is asked for; ValidationError."""
         self.path, self.user_id = request._request.path, request.user.pk
-        self.query = raw_query_string(request)
+        self.query = request.META.get("QUERY_STRING", "")
         self.key, self.descending = key, descending
         self.field: Any = model._meta.get_field(key)
         self.pk: Any = model._meta.pk

@@ -5,14 +5,9 @@ from functools import lru_cache
 
 from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
-from rest_framework.request import Request
 from rest_framework.serializers import ValidationError
 
 from taskapi.api.serializers import reject_unknown
-
-
-def raw_query_string(request: Request) -> str:
-    return str(request._request.META.get("QUERY_STRING", ""))
 
 
 # Few, because one may take 200 KB; what is computed from them is cached elsewhere.

@@ -253,8 +253,9 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         self.finished_calls = self.asgi.finished_calls
 
     def handle_exit_signal(self) -> None:
-        """Accept no more connections, and announce the end on the others first: gunicorn
-        would close those whose response has just been sent without an announcement.
+        """Accept no more connections, and announce the end on the others first.
+
+        Gunicorn would close those whose response was just sent without announcement.
         """
         self.is_stopping = True
         for server in self.servers:

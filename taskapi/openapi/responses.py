@@ -179,7 +179,7 @@ def error_component(error: ErrorResponse) -> dict[str, Any]:
 
 
 def header_refs(*names: str) -> dict[str, Any]:
-    """References by the name of the header; a prefix tells its variants apart."""
+    """References by the name of the header; a prefix distinguishes its variants."""
     return {
         name.removeprefix("Counted-").removeprefix("List-"): ref("headers", name)
         for name in ("X-Request-Id", *names)

@@ -7,7 +7,7 @@ from redis.retry import Retry
 
 
 def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
-    """Options by engine; `prepare` tells whether statements may be prepared."""
+    """Options by engine; `prepare`: whether statements may be prepared."""
     return {
         "django.db.backends.sqlite3": {
             # With DEFERRED, one of two writers fails: "database is locked".

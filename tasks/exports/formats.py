@@ -9,11 +9,11 @@ from typing import Any
 from django.http import StreamingHttpResponse
 
 from tasks.exports import csv_format, ical
-from tasks.serializers import TaskSerializer
+from tasks.fields import NAMES
 
 Pages = Iterable[list[dict[str, Any]]]
 # The fields of the API, in its order.
-COLUMNS = list(TaskSerializer().fields)
+COLUMNS = list(NAMES)
 
 
 @dataclass(frozen=True)
