@@ -52,13 +52,18 @@ class TaskListQuery(NamedTuple):
     is_cacheable: bool
 
 
-@lru_cache(maxsize=256)
 def parse_list_query(query: str) -> TaskListQuery:
     """ValidationError for a bad filter or sort."""
-    sent = parse_query(query).dict()
-    filters = {k: str(v) for k, v in sent.items() if k in TaskFilter.base_filters}
-    shape, values = parse_filters(filters)
-    return TaskListQuery(compile_list(shape), values, "overdue" not in filters)
+    sent = parse_query(query).items()
+    filters = [(k, str(v)) for k, v in sent if k in TaskFilter.base_filters]
+    return build_list_query(tuple(sorted(filters)))
+
+
+# Without page and cursor, which each page of a walk has others of.
+@lru_cache(maxsize=256)
+def build_list_query(filters: tuple[tuple[str, str], ...]) -> TaskListQuery:
+    shape, values = parse_filters(dict(filters))
+    return TaskListQuery(compile_list(shape), values, "overdue" not in dict(filters))
 
 
 # A search takes up to 46 KB.

@@ -26,15 +26,34 @@ def test_shape_that_is_no_longer_cached_is_freed(
         compile_shape(self, shape)
 
     monkeypatch.setattr(lists.CompiledTaskList, "__init__", remember)
-    lists.parse_list_query.cache_clear()
+    lists.build_list_query.cache_clear()
     lists.compile_list.cache_clear()
     alice_api.post("/api/tasks", {"title": "plants"}, format="json")
     first = alice_api.get(f"/api/tasks{query}")
     cursor = first.json()["nextCursor"]
     assert len(ids(alice_api.get(f"/api/tasks{query}&cursor={cursor}"))) == 1
-    lists.parse_list_query.cache_clear()
+    lists.build_list_query.cache_clear()
     lists.compile_list.cache_clear()
     gc.collect()
 
     assert made
     assert [each() for each in made] == [None] * len(made)
+
+
+@pytest.mark.django_db
+def test_pages_of_one_list_are_parsed_once(
+    alice_api: APIClient, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[dict[str, str]] = []
+    parse = lists.parse_filters
+
+    def counted(filters: dict[str, str]) -> object:
+        calls.append(filters)
+        return parse(filters)
+
+    lists.build_list_query.cache_clear()
+    monkeypatch.setattr(lists, "parse_filters", counted)
+    for page in range(1, 5):
+        ids(alice_api.get(f"/api/tasks?status=TODO&sort=title&page={page}"))
+
+    assert calls == [{"sort": "title", "status": "TODO"}]
