@@ -11,15 +11,25 @@ FORMULA_STARTS = "=+\\-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
 FORMULA_STARTS += "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 NEEDS_ESCAPE = re.compile(f"'*([{FORMULA_STARTS}]|\\Z)")
 ESCAPED = re.compile(f"'+([{FORMULA_STARTS}]|\\Z)")
+BYTE_ORDER_MARK = "\ufeff"
 TEXTS = {"title", "description", "email"}
 # An empty format_cell is null in these columns, and absent in the others.
 NULLABLE = {"description", "dueDate"}
 
 
 def write(
-    pages: Iterable[list[dict[str, Any]]], columns: list[str], *, header: bool = True
+    pages: Iterable[list[dict[str, Any]]],
+    columns: list[str],
+    *,
+    header: bool = True,
+    bom: bool = False,
 ) -> Iterator[str]:
-    """Yield a header and a record for each row; every cell is quoted."""
+    """Yield a header and a record for each row; every cell is quoted.
+
+    Excel takes a file for UTF-8 only with a byte order mark (`bom`).
+    """
+    if bom:
+        yield BYTE_ORDER_MARK
     if header:
         yield to_csv([columns])
     for rows in pages:
@@ -53,6 +63,8 @@ def parse_row(columns: list[str], cells: list[str]) -> dict[str, Any]:
     """Return the row as in JSON; an invalid value is kept for the serializer."""
     values: dict[str, Any] = {}
     for name, value in zip(columns, cells, strict=True):
+        if not name:  # an empty column of a spreadsheet
+            continue
         if value:
             values[name] = parse_cell(name, value)
         elif name in NULLABLE:

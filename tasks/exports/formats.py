@@ -20,7 +20,7 @@ COLUMNS = list(NAMES)
 class Format:
     name: str
     media_type: str
-    write: Callable[[Pages], Iterator[str]]
+    write: Callable[..., Iterator[str]]
 
     @property
     def content_type(self) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 OPENING = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapi//taskapi//EN\r\n"
 CLOSING = "END:VCALENDAR\r\n"
 STATUS = {"TODO": "NEEDS-ACTION", "IN_PROGRESS": "IN-PROCESS", "DONE": "COMPLETED"}
+# How far a task in progress is (3.8.1.8) is not known.
+PERCENT_COMPLETE = {"TODO": 0, "DONE": 100}
 # 1 is the highest; 1 to 4 are high, 5 is medium, 6 to 9 are low (3.8.1.9).
 PRIORITY = {"URGENT": 1, "HIGH": 3, "MEDIUM": 5, "LOW": 9}
 # Neither TEXT (3.3.11) nor a content line can contain these.
@@ -40,6 +42,8 @@ def todo(row: dict[str, Any]) -> str:
         lines.append(f"DESCRIPTION:{escape_text(row['description'])}")
     if row["dueDate"]:
         lines.append(f"DUE:{format_datetime(row['dueDate'])}")
+    if row["status"] in PERCENT_COMPLETE:
+        lines.append(f"PERCENT-COMPLETE:{PERCENT_COMPLETE[row['status']]}")
     if row["completedAt"]:
         lines.append(f"COMPLETED:{format_datetime(row['completedAt'])}")
     lines.append("END:VTODO")

@@ -1,8 +1,11 @@
 """Parses a file of tasks into rows as in JSON, each with the line where it begins."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO
 
 from taskapi.api.parsers import DuplicateKeyError, strict_json
@@ -10,6 +13,10 @@ from tasks.exports import csv_format
 
 # Far above any valid row: a file without line ends must not fill the memory.
 MAX_LINE_BYTES = 1024 * 1024
+# Spreadsheets write `;` where the comma is the decimal sign, and tabs as "text".
+SEPARATORS = ",;\t"
+# Excel writes and reads such a line before the header.
+SEPARATOR_LINE = re.compile(r"sep=([,;\t])\r?\n?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,11 @@ class Lines:
 
     def text(self) -> Iterator[str]:
         for line in self:
-            yield decode(line)
+            yield self.decode(line)
+
+    def decode(self, line: bytes) -> str:
+        # Spreadsheets and PowerShell write a byte order mark at the start.
+        return decode(line.removeprefix(BOM_UTF8) if self.number == 1 else line)
 
     def record(self, line: int, row: Any = None, problem: str = "") -> Record:
         """Return a record that ends at the current position."""
@@ -59,7 +70,8 @@ def decode(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise ValueError("The line is not UTF-8.") from error
+        hint = 'The line is not UTF-8; in a spreadsheet, save as "CSV UTF-8".'
+        raise ValueError(hint) from error
 
 
 def read_jsonl(file: BinaryIO) -> Iterator[Record]:
@@ -67,7 +79,7 @@ def read_jsonl(file: BinaryIO) -> Iterator[Record]:
     lines = Lines(file)
     for line in lines:
         try:
-            row = parse_json(decode(line))
+            row = parse_json(lines.decode(line))
         except ValueError as error:
             yield lines.record(lines.number, problem=str(error))
         else:
@@ -84,13 +96,18 @@ def parse_json(text: str) -> Any:
 
 
 def read_csv(file: BinaryIO) -> Iterator[Record]:
-    """Parse CSV with a header; stop at a quoting error, which hides the row ends."""
+    """Parse CSV with a header; stop at a quoting error, which hides the row ends.
+
+    Empty rows and empty columns, which spreadsheets write, are skipped.
+    """
     lines = Lines(file)
     begins = 1
     try:
         columns = None
-        for cells in csv.reader(strip_byte_order_mark(lines.text()), strict=True):
-            if columns is None:
+        for cells in split_rows(lines.text()):
+            if not any(cells):
+                pass
+            elif columns is None:
                 columns = validate_header(cells)
             else:
                 yield lines.record(begins, **parse_cells(columns, cells))
@@ -102,23 +119,36 @@ def read_csv(file: BinaryIO) -> Iterator[Record]:
         yield lines.record(begins, problem=hint)
 
 
-def strip_byte_order_mark(texts: Iterable[str]) -> Iterator[str]:
-    """Remove the byte order mark that spreadsheets write at the start."""
-    for number, text in enumerate(texts):
-        yield text if number else text.removeprefix("\ufeff")
+def split_rows(texts: Iterator[str]) -> Iterator[list[str]]:
+    """The cells of each row; the separator is that of the first line."""
+    first = next(texts, "")
+    if declared := SEPARATOR_LINE.fullmatch(first):
+        separator = declared[1]
+    else:
+        # No name of a column contains one.
+        separator = max(SEPARATORS, key=first.count)
+        texts = chain([first], texts)
+    return csv.reader(texts, delimiter=separator, strict=True)
 
 
 def validate_header(cells: list[str]) -> list[str]:
-    if len(set(cells)) < len(cells):
+    names = [name for name in cells if name]
+    if len(set(names)) < len(names):
         raise ValueError("The header has the same column twice.")
+    while not cells[-1]:
+        cells.pop()
     return cells
 
 
 def parse_cells(columns: list[str], cells: list[str]) -> dict[str, Any]:
-    if len(cells) != len(columns):
-        hint = f"The row has {len(cells)} cells; the header has {len(columns)}."
+    size = len(columns)
+    if len(cells) < size or any(cells[size:]):
+        hint = f"The row has {len(cells)} cells; the header has {size}."
         return {"problem": hint}
-    return {"row": csv_format.parse_row(columns, cells)}
+    nameless = [cell for name, cell in zip(columns, cells, strict=False) if not name]
+    if any(nameless):
+        return {"problem": "A cell is in a column that has no name in the header."}
+    return {"row": csv_format.parse_row(columns, cells[:size])}
 
 
 READERS: dict[str, Callable[[BinaryIO], Iterator[Record]]] = {

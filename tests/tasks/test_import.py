@@ -453,7 +453,7 @@ LINES: dict[str, tuple[bytes, str]] = {
     "NaN": (b'{"title": NaN}', "The line is not valid JSON."),
     "deep": (b"[" * 5000, "The line is not valid JSON."),
     "twice": (b'{"title": "x", "title": "y"}', "An object has the same key twice."),
-    "Latin-1": (b'{"title": "\xe9"}', "The line is not UTF-8."),
+    "Latin-1": (b'{"title": "\xe9"}', "The line is not UTF-8; in a spreadsheet"),
     "list": (b"[]", "Invalid data. Expected a dictionary, but got list."),
     "null": (b"null", "This field may not be null."),
     "no owner": (b'{"title": "x"}', "email: Required unless --user"),
@@ -479,7 +479,6 @@ def test_id_twice_in_a_file_is_refused(refused: Any, alice: User) -> None:
 
 TABLES: dict[str, tuple[str, str]] = {
     "cells": ("title,status\na,TODO\nb\n", "3: The row has 1 cells; the header has 2."),
-    "blank line": ("title\na\n\nb\n", "3: The row has 0 cells; the header has 1."),
     "after text of three lines": (
         'title,description\r\na,"1\n2\r\n3"\r\n"",b\r\n',
         "5: title: This field is required.",
@@ -521,7 +520,8 @@ def test_table_in_another_encoding_is_told(refused: Any, alice: User) -> None:
     text = "title\na\nbé\nc\n".encode("latin-1")
     found = refused(text, "--user", alice.email, name="tasks.csv")
 
-    assert found == ["3: The line is not UTF-8. The rest was not read."]
+    hint = 'The line is not UTF-8; in a spreadsheet, save as "CSV UTF-8".'
+    assert found == [f"3: {hint} The rest was not read."]
 
 
 def test_table_of_a_spreadsheet_is_read(take_in: Import, alice: User) -> None:
@@ -530,6 +530,95 @@ def test_table_of_a_spreadsheet_is_read(take_in: Import, alice: User) -> None:
 
     found = Task.objects.order_by("title").values_list("title", "description", "status")
     assert list(found) == [("=a", None, "TODO"), ("=b", "'x", "DONE")]
+
+
+EXCEL = "title;description;status;;\r\n"
+SPREADSHEETS = {
+    "semicolons": EXCEL + "a;b, c;DONE;;\r\nd;;;;\r\n",
+    "tabs": "title\tdescription\tstatus\r\na\tb, c\tDONE\r\nd\t\t\r\n",
+    "empty lines at the end": EXCEL + "a;b, c;DONE;;\r\nd;;;;\r\n;;;;\r\n\r\n\r\n",
+    "empty lines between": EXCEL + "\r\na;b, c;DONE;;\r\n;;;;\r\nd;;;;\r\n",
+    "empty lines before": "\r\n,,\r\ntitle,description,status\r\na,"
+    '"b, c",DONE\r\nd,,\r\n',
+    "an empty column between": 'title,,description,status\na,,"b, c",DONE\nd,,,\n',
+    "longer rows": 'title,description,status\na,"b, c",DONE,,,\nd,,,,\n',
+    "a line that names the separator": "sep=;\r\n" + EXCEL + "a;b, c;DONE;;\nd;;;;",
+    "quoted names": '"title";"description";"status"\n"a";"b, c";"DONE"\n"d";"";""\n',
+}
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["", "BOM"])
+@pytest.mark.parametrize("text", SPREADSHEETS.values(), ids=SPREADSHEETS)
+def test_table_as_spreadsheets_write_it_is_read(
+    take_in: Import, alice: User, text: str, mark: str
+) -> None:
+    printed = take_in(mark + text, "--user", alice.email, name="tasks.csv")
+
+    assert printed == "created 2, unchanged 0, updated 0, failed 0."
+    found = Task.objects.order_by("title").values_list("title", "description", "status")
+    assert list(found) == [("a", "b, c", "DONE"), ("d", None, "TODO")]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("title,,\na,,b\n", "2: The row has 3 cells; the header has 1."),
+        ("title,,status\na,b,\n", "2: A cell is in a column that has no name"),
+        ("title,status\na\n", "2: The row has 1 cells; the header has 2."),
+        ("title|status\na|DONE\n", "2: title|status: Unknown field"),
+    ],
+)
+def test_cell_is_never_dropped_nor_invented(
+    refused: Any, alice: User, text: str, fault: str
+) -> None:
+    [found] = refused(text, "--user", alice.email, name="tasks.csv")
+
+    assert found.startswith(fault)
+
+
+def test_byte_order_mark_before_json_lines_is_skipped(
+    take_in: Import, alice: User
+) -> None:
+    take_in("\ufeff" + jsonl(GOOD, GOOD | {"title": "y"}))
+
+    assert titles() == ["x", "y"]
+
+
+def faults_of(
+    take_in: Import, capsys: pytest.CaptureFixture[str], text: str, *options: str
+) -> tuple[str, list[str]]:
+    """The summary and what is printed before it."""
+    with pytest.raises(CommandError) as error:
+        take_in(text, *options, name="tasks.csv")
+    lines = capsys.readouterr().err.splitlines()
+    return str(error.value), [line.rpartition("tasks.csv:")[2] for line in lines]
+
+
+def test_one_line_tells_each_kind_of_fault_and_its_count(
+    take_in: Import, alice: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ["ok,DONE", ",DONE", "a,done", "b,todo", ",TODO", "c"] * 1000
+    text = "title,status\n" + "\n".join(rows)
+    summary, faults = faults_of(take_in, capsys, text, "--user", alice.email)
+
+    assert "failed 5000. Nothing was written." in summary
+    assert faults == [
+        "3: title: This field is required. (and 1,999 more like it)",
+        "4: status: Not one of: TODO, IN_PROGRESS, DONE. (and 1,999 more like it)",
+        "7: The row has 1 cells; the header has 2. (and 999 more like it)",
+    ]
+
+
+def test_number_of_kinds_is_bounded(
+    take_in: Import, alice: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [json.dumps({"title": "x", "a" * n: 1}) for n in range(1, 101)]
+    with pytest.raises(CommandError, match="failed 100"):
+        take_in("\n".join(rows), "--user", alice.email)
+    lines = capsys.readouterr().err.splitlines()
+
+    assert len(lines) == 51
+    assert lines[-1].endswith("50 more problems of other kinds")
 
 
 # The command

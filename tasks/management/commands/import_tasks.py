@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
+from tasks.imports.faults import Faults
 from tasks.imports.importer import Importer
 from tasks.imports.parsers import READERS, Record
 from tasks.imports.progress import bar
@@ -40,6 +41,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.file = options["file"]
+        self.faults = Faults()
         importer = self.importer(options)
         try:
             with closing(importer.spool), open_file(self.file) as file:
@@ -49,16 +51,16 @@ class Command(BaseCommand):
         except OperationalError as error:
             message = f"The database did not answer: {error} {CONTINUE}"
             raise CommandError(message) from error
+        finally:
+            for fault in self.faults.lines():
+                self.stderr.write(f"{self.file}:{fault}")
 
     def importer(self, options: dict[str, Any]) -> Importer:
         size = options["batch_size"]
         if not 1 <= size <= MAX_BATCH_SIZE:
             raise CommandError(f"--batch-size must be from 1 to {MAX_BATCH_SIZE}.")
         owner = get_user_by_email(options["user"]) if options["user"] else None
-        return Importer(self.report, owner, overwrite=options["update"], size=size)
-
-    def report(self, line: int, problem: str) -> None:
-        self.stderr.write(f"{self.file}:{line}: {problem}")
+        return Importer(self.faults.add, owner, overwrite=options["update"], size=size)
 
     def run(self, importer: Importer, file: BinaryIO, options: dict[str, Any]) -> None:
         reader = READERS[options["format"] or format_from_name(self.file)]
