@@ -11,6 +11,12 @@ from environs import EnvValidationError, FileAwareEnv, ValidationError
 
 from taskapi.api.rate_limit import RateLimit
 
+APP_SCHEMES = (
+    "app|capacitor|ionic|tauri|chrome-extension|moz-extension|safari-web-extension"
+    "|vscode-webview"
+)
+ORIGIN = rf"(https?|{APP_SCHEMES})://[^/*\s@?#A-Z]+"
+
 
 def secret(minimum: int, value: str) -> None:
     """Reject a key that is short or has few distinct characters (RFC 7518, 3.2)."""
@@ -22,10 +28,19 @@ def secret(minimum: int, value: str) -> None:
 
 
 def origins(values: list[str]) -> None:
-    """Reject what is not scheme://host[:port] (RFC 6454 section 6.2)."""
+    """Reject what no browser sends as Origin (RFC 6454 section 6.2).
+
+    That is scheme://host[:port] in lower case, without a default port. Apps and
+    extensions have schemes of their own.
+    """
     for value in values:
-        if not re.fullmatch(r"https?://[^/*\s]+", value):
-            hint = "is not an origin such as https://app.example.com."
+        is_default_port = re.fullmatch(r"(http://.*:80|https://.*:443)", value)
+        if not re.fullmatch(ORIGIN, value) or is_default_port:
+            hint = (
+                "is not an origin such as https://app.example.com, as browsers send "
+                "it: lower case, no path, no default port. Apps have capacitor://, "
+                "ionic://, tauri:// and the like, extensions chrome-extension://<id>."
+            )
             raise ValidationError(f"{value!r} {hint}")
 
 
