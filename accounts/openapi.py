@@ -21,6 +21,7 @@ from taskapi.api.openapi import (
     ref,
     text,
 )
+from taskapi.api.preconditions import CHANGED
 
 NAME, EMAIL, PASSWORD = "Ada Lovelace", "ada@example.com", "correct horse battery"
 ACCESS = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXAiOiJhY2Nlc3MifQ.c2lnbmF0dXJl"
@@ -62,6 +63,7 @@ COMPONENT_NAMES = {
     "PasswordResetConfirm": "ResetPassword",
     "TokenPair": "Tokens",
 }
+CONDITIONAL: dict[int, str | None] = {412: "AccountPreconditionFailed"}
 TOKEN_LINKS = ["Refresh", "Logout"]
 OPERATIONS = {
     "register": Operation(
@@ -82,10 +84,14 @@ OPERATIONS = {
     "listSessions": Operation(
         response={"items": [SESSION | SESSION_END | {"current": True}]}
     ),
-    "getMe": Operation(response=USER),
+    "getMe": Operation(response=USER, headers=["Content-ETag"], errors=CONDITIONAL),
     "updateMe": Operation(
-        request=RENAMED, response=USER | RENAMED | {"updatedAt": EXAMPLE_UPDATED}
+        request=RENAMED,
+        response=USER | RENAMED | {"updatedAt": EXAMPLE_UPDATED},
+        headers=["Content-ETag"],
+        errors=CONDITIONAL,
     ),
+    "endSession": Operation(errors=CONDITIONAL),
     "exportMe": Operation(
         response={
             "user": [USER | {"revision": 3, "isActive": True}],
@@ -105,6 +111,14 @@ OPERATIONS = {
     "resetPassword": Operation(request={"token": RESET, "newPassword": PASSWORD}),
 }
 ERRORS = {
+    "AccountPreconditionFailed": ErrorResponse(
+        412,
+        "If-Match or If-None-Match does not allow it; `error.current` is what it is "
+        "now.",
+        CHANGED,
+        ("Content-ETag", *RATE_LIMIT),
+        {"current": USER},
+    ),
     "EmailTaken": ErrorResponse(
         409,
         "The e-mail address is already registered.",

@@ -1,6 +1,9 @@
 from django.urls import path
 
 from accounts import views
+from taskapi.api import path_converters
+
+__all__ = ["path_converters", "urlpatterns"]  # the former registers `id`
 
 urlpatterns = [
     path("register", views.RegisterView.as_view()),
@@ -9,7 +12,7 @@ urlpatterns = [
     path("logout", views.LogoutView.as_view()),
     path("logout-all", views.LogoutAllView.as_view()),
     path("sessions", views.SessionListView.as_view()),
-    path("sessions/<uuid:pk>", views.SessionView.as_view()),
+    path("sessions/<id:pk>", views.SessionView.as_view()),
     path("me", views.MeView.as_view()),
     path("me/export", views.ExportView.as_view()),
     path("me/erase", views.DeleteAccountView.as_view()),

@@ -34,7 +34,9 @@ class DateTimeFormField(forms.CharField):
         try:
             return datetimes.parse(value) if value else None
         except ValueError as error:
-            raise forms.ValidationError(str(error), "invalid") from error
+            # As a parameter, because the message is formatted once more.
+            hint = {"hint": str(error)}
+            raise forms.ValidationError("%(hint)s", "invalid", hint) from error
 
 
 class CSVChoiceFormField(forms.CharField):

@@ -121,8 +121,9 @@ class Conflict(APIException):
 class PreconditionFailed(preconditions.PreconditionFailed):
     """The task is not what the client expects."""
 
-    def __init__(self, task: Task) -> None:
-        message = "The task has changed; error.current is what it is now."
+    def __init__(self, task: Task, expects: Precondition) -> None:
+        changed = "The task has changed; error.current is what it is now."
+        message = expects.reason(task.etag, changed)
         super().__init__(message, task_to_dict(get_values(task)), task.etag)
 
 
@@ -165,7 +166,11 @@ def run(operations: Sequence[Operation], context: ActorContext) -> "UnitOfWork":
         work.revision = users.increment_revision(context.owner_id)
         work.tasks = fetch_tasks({each.id for each in operations if each.id})
         work.plan(operations)
-        work.write()
+        if work.changes:
+            work.write()
+        else:
+            # The revision must not move: no list has changed.
+            transaction.set_rollback(True)
     return work
 
 
@@ -219,7 +224,7 @@ class UnitOfWork:
         if not operation.expects.matches(task.etag, task.version):
             # An earlier operation may have changed it, in memory only.
             task.refresh_from_db()
-            raise PreconditionFailed(task)
+            raise PreconditionFailed(task, operation.expects)
         return task
 
     def update(self, operation: Operation, task: Task) -> Task:
@@ -313,5 +318,5 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
             raise access.TaskNotFound
         access.check_editable(task.user_id, context.owner_id)
         if not expects.matches(etag(task.version), task.version):
-            raise PreconditionFailed(task)
+            raise PreconditionFailed(task, expects)
         trashed.hard_delete_batch()

@@ -1,7 +1,9 @@
 """The caller's account, from its making to its end."""
 
+from typing import Any, ClassVar
+
 from django.db import IntegrityError, transaction
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -12,6 +14,9 @@ from accounts import serializers as s
 from accounts.models import User
 from accounts.views.base import AccountView, PasswordView, PublicView
 from accounts.views.sessions import start_session, tokens
+from taskapi.api.caching import not_modified
+from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH
+from taskapi.api.preconditions import BOTH, Precondition, content_tag, entity_tags
 
 
 class EmailTaken(APIException):
@@ -44,18 +49,41 @@ class RegisterView(PublicView):
 
 
 class MeView(AccountView):
-    @extend_schema(operation_id="getMe", responses=s.UserSerializer)
-    def get(self, request: Request) -> Response:
-        """Get the signed-in user."""
-        return Response(s.UserSerializer(self.user).data)
+    preconditions: ClassVar[dict[str, frozenset[str]]] = {"get": BOTH, "patch": BOTH}
 
     @extend_schema(
-        operation_id="updateMe", request=s.ProfileSerializer, responses=s.UserSerializer
+        operation_id="getMe",
+        parameters=[IF_MATCH, IF_NONE_MATCH],
+        responses={200: s.UserSerializer, 304: None, 412: None},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Get the signed-in user; If-None-Match answers 304 while it is unchanged."""
+        data = s.UserSerializer(self.user).data
+        etag = content_tag(data)
+        tags = entity_tags(request._request, "If-Match")
+        Precondition(tags).require(etag, data)
+        return not_modified(request, etag, {}) or tagged(data, etag)
+
+    @extend_schema(
+        operation_id="updateMe",
+        parameters=[IF_MATCH],
+        request=s.ProfileSerializer,
+        responses={200: s.UserSerializer, 412: None},
     )
     def patch(self, request: Request) -> Response:
         """Change the user's name."""
-        data = self.validate(s.ProfileSerializer)
-        return Response(s.UserSerializer(self.user.rename(data.get("name"))).data)
+        name = self.validate(s.ProfileSerializer).get("name")
+        expects = Precondition.from_request(request._request)
+        with transaction.atomic():
+            user = User.objects.get_for_update(self.principal.pk)
+            current = s.UserSerializer(user).data
+            expects.require(content_tag(current), current)
+            data = s.UserSerializer(user.rename(name)).data
+        return tagged(data, content_tag(data))
+
+
+def tagged(data: Any, etag: str) -> Response:
+    return Response(data, headers={"ETag": etag})
 
 
 # Described by those who know what every app holds.

@@ -1,7 +1,7 @@
 """Signing in and out, and the sessions in between."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.shortcuts import get_object_or_404
@@ -19,6 +19,8 @@ from accounts.auth.jwt import AccessToken, LogoutToken, RefreshToken
 from accounts.models import RevocationReason, Session, User
 from accounts.views.base import AccountView, PublicView
 from taskapi.api.addresses import client_address
+from taskapi.api.headers import IF_MATCH
+from taskapi.api.preconditions import BOTH, Precondition, content_tag
 
 REFUSED = "The refresh token is invalid, expired or revoked."
 
@@ -153,11 +155,20 @@ class SessionListView(AccountView):
 
 
 class SessionView(AccountView):
-    @extend_schema(operation_id="endSession", responses={204: None})
+    preconditions: ClassVar[dict[str, frozenset[str]]] = {"delete": BOTH}
+
+    @extend_schema(
+        operation_id="endSession",
+        parameters=[IF_MATCH],
+        responses={204: None, 412: None},
+    )
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the user."""
         self.validate(s.EmptySerializer)
-        get_object_or_404(self.principal.sessions, pk=pk)
+        session = get_object_or_404(self.principal.sessions, pk=pk)
+        current = s.SessionSerializer(session, context={"view": self}).data
+        expects = Precondition.from_request(request._request)
+        expects.require(content_tag(current), current)
         caller = self.principal.pk
         sessions.revoke(
             caller, now=timezone.now(), reason=RevocationReason.REVOKED, only=pk

@@ -71,14 +71,16 @@ def digest(data: bytes) -> str:
     return blake2b(data, digest_size=9).hexdigest()
 
 
-def not_modified(request: Request, etag: str) -> HttpResponse | None:
+def not_modified(
+    request: Request, etag: str, headers: dict[str, str] = CACHE_HEADERS
+) -> HttpResponse | None:
     """304 if the client has the representation of this tag."""
     django_request = request._request
     if "HTTP_IF_NONE_MATCH" not in django_request.META:
         return None
     if not is_not_modified(django_request, etag):
         return None
-    return HttpResponse(status=304, headers=CACHE_HEADERS | {"ETag": etag})
+    return HttpResponse(status=304, headers=headers | {"ETag": etag})
 
 
 def json_response(body: bytes, etag: str) -> HttpResponse:

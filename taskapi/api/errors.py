@@ -28,6 +28,8 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from taskapi.http import logs
 
 RETRY_AFTER_SECONDS = 1
+# What PATCH takes.
+PATCH_TYPES = "application/json, application/merge-patch+json"
 CODES = {
     400: "BAD_REQUEST",
     401: "AUTHENTICATION_ERROR",
@@ -96,15 +98,26 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     # Also where the view itself answers with a page or YAML.
     context["request"].accepted_renderer = JSONRenderer()
     context["request"].accepted_media_type = JSONRenderer.media_type
-    for name, value in getattr(api_exception, "headers", {}).items():
+    headers = getattr(api_exception, "headers", {})
+    for name, value in (headers | status_headers(response, context)).items():
         response[name] = value
-    if response.status_code == 503:
-        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    if response.status_code == 405:
-        response["Allow"] = ", ".join(context["view"].allowed_methods)
-    if response.status_code == 401:
-        response.headers.setdefault("WWW-Authenticate", "Bearer")
     return response
+
+
+def status_headers(response: Response, context: dict[str, Any]) -> dict[str, str]:
+    """What every response of this status has."""
+    status = response.status_code
+    if status == 503:
+        return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    if status == 405:
+        return {"Allow": ", ".join(context["view"].allowed_methods)}
+    if status == 415:  # RFC 9110 section 15.5.16; RFC 5789 section 2.2
+        if context["request"].method == "PATCH":
+            return {"Accept": PATCH_TYPES, "Accept-Patch": PATCH_TYPES}
+        return {"Accept": JSONRenderer.media_type}
+    if status == 401 and "WWW-Authenticate" not in response:
+        return {"WWW-Authenticate": "Bearer"}
+    return {}
 
 
 def to_api_exception(exc: Exception) -> Exception:

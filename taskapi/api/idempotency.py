@@ -102,7 +102,8 @@ def write_once(
 def fingerprint(request: Request) -> str:
     body = json.dumps(request.data, sort_keys=True)
     return hashlib.sha256(
-        f"{request.method} {request.path} {body}".encode()
+        # Ids may come in capitals; nothing else in a path has a case.
+        f"{request.method} {request.path.lower()} {body}".encode()
     ).hexdigest()
 
 

@@ -12,8 +12,10 @@ class ContentNegotiation(DefaultContentNegotiation):
     ) -> tuple[Any, str]:
         first = renderers[0]
         # What nearly every client sends. DRF would parse the query string first, and
-        # answer 400 for a bad one before it knows who asks.
-        if request.META.get("HTTP_ACCEPT", "*/*") in {"*/*", first.media_type}:
+        # answer 400 for a bad one before it knows who asks. An empty header says no
+        # more than an absent one does.
+        accept = request.META.get("HTTP_ACCEPT", "*/*").strip()
+        if accept in {"*/*", first.media_type, ""}:
             return first, first.media_type
         chosen: Any = super().select_renderer(request, renderers, format_suffix)
         return cast(tuple[Any, str], chosen)

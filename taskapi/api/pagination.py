@@ -3,9 +3,10 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,8 @@ IMMUTABLE_KEYS = {"created_at", "deleted_at", "version"}
 MAX_COUNT = 10_000
 # What django.core.signing writes, for the OpenAPI description; opaque to clients.
 CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}$"
+ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+lower_ids = partial(ID.sub, lambda found: found[0].lower())
 # Value of the sort key, id, and the owner's revision at the start of the walk.
 Position = tuple[Any, UUID, int]
 
@@ -46,6 +49,8 @@ class KeysetPagination(BasePagination):
     default_limit, max_limit = 20, 100
     max_count = MAX_COUNT
     parameters = ("page", "limit", "cursor")
+    # Parameters with values that mean the same as if they were absent.
+    defaults: Mapping[str, str] = {}
 
     page: int | None
     position: Position | None
@@ -122,13 +127,16 @@ class KeysetPagination(BasePagination):
         return self.field.to_python(value), self.pk.to_python(pk), revision
 
     def signer(self) -> signing.Signer:
-        """Binds a cursor to the user and the question; the limit may change on the way.
+        """Binds a cursor to the user and the question; the limit may change on the way,
+        and the spelling of defaults and ids.
 
         Signs no time: an unchanged page has the same cursor, and so the same ETag.
         """
-        sent = parse_query(self.query).items()
-        filters = sorted((k, v) for k, v in sent if k not in self.parameters)
-        bound = json.dumps([str(self.user_id), self.path, filters])
+        sent = parse_query(self.query).items() - self.defaults.items()
+        filters = sorted(
+            (k, lower_ids(str(v))) for k, v in sent if k not in self.parameters
+        )
+        bound = json.dumps([str(self.user_id), lower_ids(self.path), filters])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
 

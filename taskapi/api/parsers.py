@@ -1,3 +1,4 @@
+import codecs
 import json
 from collections.abc import Mapping
 from typing import IO, Any
@@ -26,7 +27,8 @@ class StrictJSONParser(JSONParser):
             # DRF takes a range of types for any of them.
             raise UnsupportedMediaType(media_type or "")
         try:
-            text = stream.read().decode("utf-8")
+            # A byte order mark may be ignored (RFC 8259 section 8.1).
+            text = stream.read().removeprefix(codecs.BOM_UTF8).decode("utf-8")
             value = strict_json(text)
         except DuplicateKeyError as error:
             message = "The body has the same name twice in one object."
@@ -38,6 +40,24 @@ class StrictJSONParser(JSONParser):
         if text.count("[") + text.count("{") > MAX_DEPTH:
             reject_depth(value)
         return value
+
+
+class MergePatchParser(StrictJSONParser):
+    """What PATCH takes besides (RFC 7396): `null` and absent fields mean the same there
+    as in our JSON.
+    """
+
+    media_type = "application/merge-patch+json"
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        if parser_context and parser_context["request"].method != "PATCH":
+            raise UnsupportedMediaType(media_type or "")
+        return super().parse(stream, media_type, parser_context)
 
 
 def reject_depth(value: Any) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
@@ -13,8 +14,14 @@ from taskapi.api.serializers import reject_unknown
 # Few, because one may take 200 KB; what is computed from them is cached elsewhere.
 @lru_cache(maxsize=64)
 def parse_query(query: str) -> QueryDict:
+    encoded = query.encode("latin-1")  # PEP 3333
     try:
-        return QueryDict(query.encode("latin-1"))  # PEP 3333
+        # Django would put U+FFFD for what is not UTF-8.
+        unquote_to_bytes(encoded).decode()
+        return QueryDict(encoded)
+    except UnicodeDecodeError as error:
+        message = "The query is not UTF-8 (percent-encoded)."
+        raise ValidationError(message, "invalid") from error
     except TooManyFieldsSent as error:
         message = "The query has too many parameters."
         raise ValidationError(message, "too_many") from error

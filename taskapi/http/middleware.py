@@ -99,7 +99,9 @@ def log_request(request: Any, response: HttpResponse, seconds: float) -> None:
 
 
 class RejectMiddleware:
-    """Answers what no view is to see: an unknown host, a charset other than UTF-8."""
+    """Answers what no view is to see: an unknown host, a charset other than UTF-8, a
+    compressed body.
+    """
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
@@ -114,12 +116,25 @@ class RejectMiddleware:
         if charset.lower().strip("\"'") not in {"utf-8", "utf8"}:
             # Django would decode the query string with it, whichever codec it names.
             request.encoding = "utf-8"
-            return error_response(415, "Send UTF-8; no other charset is read.")
+            refusal = error_response(415, "Send UTF-8; no other charset is read.")
+            refusal["Accept"] = "application/json"
+            return refusal
+        if "HTTP_CONTENT_ENCODING" in request.META and is_encoded(request):
+            refusal = error_response(415, "Send the body without Content-Encoding.")
+            refusal["Accept-Encoding"] = "identity"  # RFC 9110 section 12.5.3
+            return refusal
         if "HTTP_TRANSFER_ENCODING" in request.META:
             # taskapi.asgi gives chunked bodies a length. Without one Django reads none.
             message = "Send Content-Length; this server does not decode chunked bodies."
             return error_response(400, message)
         return self.get_response(request)
+
+
+def is_encoded(request: HttpRequest) -> bool:
+    """Whether there is a body in a content coding (RFC 9110 section 8.4)."""
+    codings = request.META["HTTP_CONTENT_ENCODING"].lower().split(",")
+    is_coded = any(each.strip() not in {"identity", ""} for each in codings)
+    return is_coded and request.META.get("CONTENT_LENGTH", "0") not in {"", "0"}
 
 
 @lru_cache(256)

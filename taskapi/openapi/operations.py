@@ -12,7 +12,7 @@ from taskapi.openapi.responses import JSON, SUCCESSES, default_errors
 
 __all__ = ["Schema", "extensions"]  # the latter registers itself by being imported
 
-UUID_PATTERN = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
+UUID_PATTERN = "^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$"
 
 
 class Schema(AutoSchema):
@@ -60,6 +60,10 @@ class Schema(AutoSchema):
     def is_public(self) -> bool:
         return AllowAny in self.view.permission_classes
 
+    def map_parsers(self) -> list[str]:
+        """JSON alone: a generated client needs no other type for PATCH."""
+        return [JSON]
+
     def get_tags(self) -> list[str]:
         """The name of the app, which the operation's own tag replaces."""
         return [type(self.view).__module__.partition(".")[0].capitalize()]
@@ -76,7 +80,6 @@ class Schema(AutoSchema):
 def describe_ids(parameters: list[dict[str, Any]]) -> None:
     for parameter in parameters:
         if parameter["in"] == "path":
-            # Django's routes match no capital letters.
             parameter["schema"]["pattern"] = UUID_PATTERN
             parameter["description"] = "An `id` from a response."
             parameter["example"] = EXAMPLE_ID

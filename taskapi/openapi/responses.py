@@ -1,5 +1,6 @@
 """Headers and errors, which the document defines once and refers to."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,8 @@ from taskapi.api.openapi import (
 from taskapi.openapi import apps
 
 JSON = "application/json"
+# Distinguishes components of one header.
+VARIANT = re.compile("^(Counted|List|Content)-(?=RateLimit|ETag)")
 SUCCESSES = {
     200: "OK.",
     201: "Created.",
@@ -50,6 +53,9 @@ HEADERS = {
     ),
     "Allow": header("The allowed methods.", text("^[A-Z]+(, [A-Z]+)*$", minLength=3)),
     "ETag": header("The version of the resource.", text(r'^"v[1-9]\d*"$')),
+    "Content-ETag": header(
+        "Changes whenever the resource does.", text('^"[0-9a-f]{18}"$')
+    ),
     "List-ETag": header(
         "Changes whenever the list may have changed.", text('^W/"[A-Za-z0-9-]+"$')
     ),
@@ -62,6 +68,21 @@ HEADERS = {
         "Present if this is the response to the first request with the same "
         "Idempotency-Key.",
         text(enum=["true"]),
+        required=False,
+    ),
+    "Accept": header(
+        "The media types that are read here.",
+        text("^[a-z/+-]+(, [a-z/+-]+)*$"),
+        required=False,
+    ),
+    "Accept-Patch": header(
+        "With PATCH: the media types that it takes (RFC 5789).",
+        text("^[a-z/+-]+(, [a-z/+-]+)*$"),
+        required=False,
+    ),
+    "Accept-Encoding": header(
+        "If the body had a Content-Encoding: it is read without one only.",
+        text(enum=["identity"]),
         required=False,
     ),
     "Content-Disposition": header(
@@ -113,9 +134,10 @@ ERRORS = {
     ),
     "UnsupportedMediaType": ErrorResponse(
         415,
-        "The body is not application/json in UTF-8.",
+        "The body is not application/json in UTF-8 (or, with PATCH, "
+        "application/merge-patch+json), or it is compressed.",
         'Unsupported media type "text/plain" in request.',
-        COUNTED_RATE_LIMIT,
+        ("Accept", "Accept-Patch", "Accept-Encoding", *COUNTED_RATE_LIMIT),
     ),
     "IdempotencyKeyReused": ErrorResponse(
         422,
@@ -181,8 +203,7 @@ def error_component(error: ErrorResponse) -> dict[str, Any]:
 def header_refs(*names: str) -> dict[str, Any]:
     """References by the name of the header; a prefix distinguishes its variants."""
     return {
-        name.removeprefix("Counted-").removeprefix("List-"): ref("headers", name)
-        for name in ("X-Request-Id", *names)
+        VARIANT.sub("", name): ref("headers", name) for name in ("X-Request-Id", *names)
     }
 
 

@@ -36,6 +36,7 @@ COMPONENT_NAMES = {
 CACHED = ["Cache-Control", "Vary"]
 TASK_LINKS = ["GetTask", "UpdateTask", "ReplaceTask", "DeleteTask", "ListTaskHistory"]
 FORBIDDEN: dict[int, str | None] = {403: "Forbidden"}
+CONDITIONAL = FORBIDDEN | {412: "PreconditionFailed"}
 OPERATIONS = {
     "listTasks": Operation(
         response=examples.page(examples.TASK), headers=["List-ETag", *CACHED]
@@ -50,24 +51,24 @@ OPERATIONS = {
         response=examples.TASK,
         headers=["ETag", *CACHED],
         links=TASK_LINKS,
-        errors=FORBIDDEN,
+        errors=CONDITIONAL,
     ),
     "updateTask": Operation(
         request={"status": "IN_PROGRESS", "version": 1},
         response=examples.STARTED,
         headers=["ETag"],
         links=TASK_LINKS,
-        errors=FORBIDDEN,
+        errors=CONDITIONAL,
     ),
     "replaceTask": Operation(
         request=examples.REPLACEMENT,
         response=examples.STARTED | examples.REPLACEMENT,
         headers=["ETag"],
         links=TASK_LINKS,
-        errors=FORBIDDEN,
+        errors=CONDITIONAL,
     ),
     "deleteTask": Operation(
-        links=["RestoreDeletedTask", "DestroyDeletedTask"], errors=FORBIDDEN
+        links=["RestoreDeletedTask", "DestroyDeletedTask"], errors=CONDITIONAL
     ),
     "batchTasks": Operation(
         request={"operations": examples.BATCH},
@@ -93,9 +94,9 @@ OPERATIONS = {
         response=examples.RESTORED,
         headers=["ETag", "Idempotency-Replayed"],
         links=TASK_LINKS,
-        errors=FORBIDDEN,
+        errors=CONDITIONAL,
     ),
-    "destroyTask": Operation(tag="Trash", errors=FORBIDDEN),
+    "destroyTask": Operation(tag="Trash", errors=CONDITIONAL),
     "exportMe": Operation(response=examples.EXPORTED),
 }
 ERRORS = {
@@ -108,7 +109,7 @@ ERRORS = {
     "NotFound": ErrorResponse(404, "Not found.", "Task not found.", COUNTED_RATE_LIMIT),
     "PreconditionFailed": ErrorResponse(
         412,
-        "If-Match or `version` does not match the current version; `error.current` is "
+        "If-Match, If-None-Match or `version` does not allow it; `error.current` is "
         "the task as it is now.",
         "The task has changed; error.current is what it is now.",
         ("ETag", *RATE_LIMIT),
@@ -166,8 +167,10 @@ EXPORT = object_of(
 ERROR_PROPERTIES = {
     "index": COUNT
     | {"description": "The failed operation of a batch, from 0.", "maximum": 99},
-    "current": ref("schemas", "Task")
-    | {"description": "The task as it is now; present with PRECONDITION_FAILED only."},
+    # Any JSON: each kind of resource has its own.
+    "current": {
+        "description": "The resource as it is now; with PRECONDITION_FAILED only."
+    },
 }
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rest_framework.viewsets import GenericViewSet
 
 from taskapi.api.caching import CACHE_HEADERS
-from taskapi.api.preconditions import Precondition, entity_tags
+from taskapi.api.preconditions import IF_MATCH, Precondition, entity_tags
 from taskapi.api.views import BaseAPIView
 from tasks import access, operations
 from tasks import serializers as s
@@ -59,8 +59,13 @@ class TaskView(BaseAPIView, GenericViewSet[Any]):
         return operations.perform_one(operation, self.context())
 
     def precondition(self, version: int | None = None) -> Precondition:
-        """If-Match and the body's version."""
-        return Precondition(entity_tags(self.request._request, "If-Match"), version)
+        """If-Match, If-None-Match and the body's version."""
+        return Precondition.from_request(self.request._request, version)
+
+    def require_match(self, row: Sequence[Any]) -> None:
+        """If-Match of a request that reads; If-None-Match may yield 304."""
+        if tags := entity_tags(self.request._request, IF_MATCH):
+            Precondition(tags).require(etag_of(row), task_to_dict(row))
 
     def version(self) -> int | None:
         """The version of a body that may hold nothing else."""

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from tasks.exports.formats import FORMATS, Format
+from tasks.exports.formats import CSV, FORMATS, Format
 from tasks.exports.snapshot import Snapshot
 from tasks.filters import TaskFilter
 from tasks.serializers import TaskSerializer
@@ -18,6 +18,14 @@ from tasks.views import TaskView
 
 FORMAT = OpenApiParameter(
     "format", str, required=True, enum=list(FORMATS), description="Of the file."
+)
+
+
+BOM = OpenApiParameter(
+    "bom",
+    {"type": "string", "enum": ["true", "false"]},
+    description="With `csv`: whether a byte order mark comes first, which Excel needs "
+    "to read the file as UTF-8.",
 )
 
 
@@ -40,7 +48,7 @@ class ExportViewSet(TaskView):
     filterset_class = TaskFilter
 
     def accepted_parameters(self) -> list[str]:
-        return [*TaskFilter.base_filters, "format"]
+        return [*TaskFilter.base_filters, "format", "bom"]
 
     def get_renderers(self) -> list[Any]:
         names = self.request.query_params.getlist("format")
@@ -48,11 +56,12 @@ class ExportViewSet(TaskView):
         # Without a format any renderer will do, to answer that one is required.
         able = [asked] if asked else list(FORMATS.values())
         files = [FileRenderer(each.media_type) for each in able]
-        return files if asked else [JSONRenderer(), *files]
+        # Generated clients accept JSON, which errors are in; `format` decides.
+        return [*files, JSONRenderer()] if asked else [JSONRenderer(), *files]
 
     @extend_schema(
         operation_id="exportTasks",
-        parameters=[FORMAT],
+        parameters=[FORMAT, BOM],
         filters=True,
         responses={
             (200, each.media_type): OpenApiTypes.STR for each in FORMATS.values()
@@ -61,8 +70,19 @@ class ExportViewSet(TaskView):
     def export(self, request: Request) -> StreamingHttpResponse:
         """Download tasks, filtered and sorted like the list, as they are now."""
         chosen = self.chosen()
+        options = {"bom": True} if self.wants_bom(chosen) else {}
         snapshot = Snapshot(self.filter_queryset(self.get_queryset()))
-        return chosen.attachment(chosen.write(shown(snapshot)))
+        return chosen.attachment(chosen.write(shown(snapshot), **options))
+
+    def wants_bom(self, chosen: Format) -> bool:
+        value = self.request.query_params.get("bom", "false")
+        if value not in {"true", "false"}:
+            raise ValidationError(
+                {"bom": ["Not one of: true, false."]}, "invalid_choice"
+            )
+        if value == "true" and chosen is not CSV:
+            raise ValidationError({"bom": ["Only with format=csv."]}, "invalid")
+        return value == "true"
 
     def chosen(self) -> Format:
         name = self.request.query_params.get("format")

@@ -1,6 +1,6 @@
 """`/api/tasks` but for the trash and the history."""
 
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,17 +11,18 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from taskapi.api import preconditions
 from taskapi.api.caching import CachedList, digest, json_response, not_modified
+from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
 from taskapi.api.idempotency import idempotent
 from taskapi.api.preconditions import TAGS_PATTERN
 from tasks import metrics, operations
 from tasks import serializers as s
 from tasks.fields import CACHE_VERSION, get_values, task_to_dict
-from tasks.filters import TaskFilter
+from tasks.filters import DEFAULT_SORT, TaskFilter
 from tasks.models import Task
 from tasks.queries.list import TaskListQuery, get_row, parse_list_query
 from tasks.views.base import TaskView, etag_of
-from tasks.views.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
 
 
 class PreconditionRequired(APIException):
@@ -34,6 +35,12 @@ class TaskViewSet(TaskView):
     """The tasks that the user may see."""
 
     filterset_class = TaskFilter
+    preconditions: ClassVar[dict[str, frozenset[str]]] = {
+        "list": frozenset({preconditions.IF_NONE_MATCH}),
+    } | dict.fromkeys(
+        ["retrieve", "partial_update", "update", "destroy", "restore"],
+        preconditions.BOTH,
+    )
 
     def get_prefetch_key(self, request: Request) -> str | None:
         """The list's cache entry, for the rate limit's round trip to Redis."""
@@ -47,6 +54,7 @@ class TaskViewSet(TaskView):
     )
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
+        self.pages.defaults = {"sort": DEFAULT_SORT}
         query = parse_list_query(request.META.get("QUERY_STRING", ""))
         self.pages.parse(request, Task, query.list.key, query.list.descending)
         if not query.is_cacheable:
@@ -89,12 +97,13 @@ class TaskViewSet(TaskView):
 
     @extend_schema(
         operation_id="getTask",
-        parameters=[IF_NONE_MATCH],
-        responses={200: s.TaskSerializer, 304: None},
+        parameters=[IF_MATCH, IF_NONE_MATCH],
+        responses={200: s.TaskSerializer, 304: None, 412: None},
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponse:
         """Get a task; If-None-Match answers 304 while it is unchanged."""
         row = get_row(request.user, id)
+        self.require_match(row)
         return not_modified(request, etag_of(row)) or self.task_response(row)
 
     @extend_schema(

@@ -1,20 +1,23 @@
+from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from taskapi.api.headers import IF_MATCH
+from taskapi.api.preconditions import BOTH
 from tasks import access, operations
 from tasks import serializers as s
 from tasks.models import TaskQuerySet
 from tasks.views.base import TaskView
-from tasks.views.headers import IF_MATCH
 
 
 class TrashViewSet(TaskView):
     """The user's deleted tasks, kept for TRASH_RETENTION_DAYS."""
 
     serializer_class = s.TrashedTaskSerializer
+    preconditions: ClassVar[dict[str, frozenset[str]]] = {"destroy": BOTH}
 
     def get_queryset(self) -> TaskQuerySet:
         trash = access.visible_to(self.request.user).trashed()

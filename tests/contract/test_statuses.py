@@ -140,7 +140,8 @@ def run_twice_at_once(attempt: Attempt) -> Any:
 def expect_another_version(attempt: Attempt) -> Any:
     if attempt.name == "batchTasks":
         attempt.call.body["operations"][1]["version"] = 7
-    attempt.call.headers["If-Match"] = '"v7"'
+    else:
+        attempt.call.headers["If-Match"] = '"v7"'
     return attempt.send()
 
 

@@ -8,16 +8,26 @@ import yaml
 from django.conf import LazySettings
 from django.contrib.staticfiles import finders
 from django.test import Client
+from environs import ValidationError
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
 from taskapi.http.middleware import API_CSP, HTML_CSP
 from taskapi.settings import BASE_DIR
+from taskapi.settings.environment import origins
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone
 
 OURS = "https://app.example.com"
+APPS = [
+    "capacitor://localhost",
+    "ionic://localhost",
+    "tauri://localhost",
+    "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    "moz-extension://5d2c8e14-3f6b-4a79-8c0d-9e1f2a3b4c5d",
+    "http://localhost:3000",
+]
 THEIRS = "https://evil.example"
 
 pytestmark = pytest.mark.django_db
@@ -214,7 +224,49 @@ def test_preflight_needs_no_token(preflight: Callable[[str], Any]) -> None:
     assert "PATCH" in response["Access-Control-Allow-Methods"]
     allowed = response["Access-Control-Allow-Headers"].split(", ")
     assert {"authorization", "if-match", "idempotency-key"} <= set(allowed)
+    tracing = {"traceparent", "tracestate", "baggage", "sentry-trace"}
+    assert {"x-requested-with", *tracing} <= set(allowed)
     assert "Access-Control-Allow-Credentials" not in response
+
+
+@pytest.mark.parametrize("origin", APPS)
+def test_app_or_extension_may_be_allowed(settings: LazySettings, origin: str) -> None:
+    origins([origin])
+    settings.CORS_ALLOWED_ORIGINS = [origin]
+    asked = {
+        "HTTP_ORIGIN": origin,
+        "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST",
+        "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "traceparent, x-requested-with",
+    }
+    preflight = anyone().options("/api/tasks", **asked)
+    response = anyone().get("/livez", HTTP_ORIGIN=origin)
+
+    assert preflight["Access-Control-Allow-Origin"] == origin
+    assert response["Access-Control-Allow-Origin"] == origin
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "null",
+        "app.example.com",
+        "https://",
+        "https://app.example.com/",
+        "https://*.example.com",
+        "https://user@app.example.com",
+        "HTTPS://app.example.com",
+        "https://App.example.com",
+        "https://app.example.com:443",
+        "http://app.example.com:80",
+        "htps://app.example.com",
+        "file://",
+        "capacitor:localhost",
+    ],
+)
+def test_origin_that_no_browser_sends_is_rejected(origin: str) -> None:
+    with pytest.raises(ValidationError, match="is not an origin"):
+        origins([origin])
 
 
 def test_preflight_of_a_stranger_allows_nothing(
@@ -241,6 +293,7 @@ def test_every_answer_can_be_read_by_an_allowed_origin(
     exposed = set(response["Access-Control-Expose-Headers"].split(", "))
     # The first is exposed anyway, the others are of no use to a page.
     unneeded = {"Cache-Control", "Allow", "Vary", "WWW-Authenticate"}
+    unneeded |= {"Accept", "Accept-Encoding", "Accept-Patch"}
     assert exposed == documented_headers() - unneeded
     assert "origin" in response["Vary"].lower()
 

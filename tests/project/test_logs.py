@@ -69,7 +69,7 @@ def test_request_is_one_line(
         "requestId": response["X-Request-Id"],
         "method": "GET",
         "path": f"/api/tasks/{task.pk}",
-        "route": "api/tasks/<uuid:id>",
+        "route": "api/tasks/<id:id>",
         "status": 200,
         "userId": str(alice.pk),
         "address": "127.0.0.1",

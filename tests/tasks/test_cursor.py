@@ -84,6 +84,31 @@ def test_limit_may_change_on_the_way(alice_api: APIClient, mixed: list[Task]) ->
     assert ids(first) + ids(rest) == whole
 
 
+@pytest.mark.parametrize("first", [{}, {"sort": "-createdAt"}])
+@pytest.mark.parametrize("then", [{}, {"sort": "-createdAt"}, {"limit": "20"}])
+def test_default_said_aloud_is_the_same_list(
+    alice_api: APIClient,
+    mixed: list[Task],
+    first: dict[str, str],
+    then: dict[str, str],
+) -> None:
+    whole = ids(alice_api.get("/api/tasks"))
+    cursor = alice_api.get("/api/tasks", {"limit": 5, **first}).json()["nextCursor"]
+    rest = alice_api.get("/api/tasks", {"cursor": cursor, **then})
+
+    assert ids(rest) == whole[5:]
+
+
+def test_id_in_the_path_has_no_case(alice_api: APIClient, task: Task) -> None:
+    for title in ("One", "Two"):
+        alice_api.patch(f"/api/tasks/{task.pk}", {"title": title}, format="json")
+    path = f"/api/tasks/{str(task.pk).upper()}/history"
+    cursor = alice_api.get(f"{path}?limit=1").json()["nextCursor"]
+    rest = alice_api.get(path.lower(), {"cursor": cursor})
+
+    assert [each["version"] for each in rest.json()["items"]] == [2, 1]
+
+
 def test_walk_can_begin_at_any_page(alice_api: APIClient, mixed: list[Task]) -> None:
     whole = ids(alice_api.get("/api/tasks"))
     cursor = alice_api.get("/api/tasks?limit=4&page=2").json()["nextCursor"]

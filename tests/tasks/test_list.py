@@ -16,6 +16,7 @@ PARAMETERS = (
     "status, priority, dueBefore, dueAfter, dueDate, overdue, q, sort, "
     "page, limit, cursor"
 )
+ESCAPE_PLUS = "write the offset's + as %2B"
 INSTANT = "Write a date and time with offset, such as 2026-12-31T09:00:00Z."
 NOON = at("2026-06-15T12:00:00")
 ROWS = [
@@ -309,7 +310,8 @@ def test_pages_count_up_to_the_end_and_are_empty_after_it(
         ("dueBefore=2026-12-31", ("dueBefore", "invalid"), INSTANT),
         ("dueBefore=2026-13-01T00:00:00Z", ("dueBefore", "invalid"), INSTANT),
         ("dueAfter=2026-12-31T09:00:00", ("dueAfter", "invalid"), INSTANT),
-        ("dueAfter=2026-12-31T09:00:00+01:00", ("dueAfter", "invalid"), INSTANT),
+        ("dueAfter=2026-12-31T09:00:00+01:00", ("dueAfter", "invalid"), ESCAPE_PLUS),
+        ("dueAfter=2026-12-31T09:00:00.5+0100", ("dueAfter", "invalid"), "%2B"),
         ("dueAfter=0001-01-01T00:00:00%2B23:59", ("dueAfter", "invalid"), INSTANT),
         ("dueBefore=9999-12-31T23:59:59-00:01", ("dueBefore", "invalid"), INSTANT),
         ("dueBefore=%00", ("dueBefore", "invalid"), INSTANT),

@@ -102,7 +102,7 @@ print(
             "stale": [
                 refusal.status_code,
                 stale.code.value,
-                given(Task, stale.current).version,
+                Task.from_dict(given(dict, stale.current)).version,
             ],
             "batch": [[r.op.value, given(Task, r.task).status] for r in batch.results],
             "deleted": deleted.status_code,

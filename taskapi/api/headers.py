@@ -21,7 +21,7 @@ def header(name: str, description: str, **schema: Any) -> OpenApiParameter:
 
 IF_MATCH = header(
     "If-Match",
-    'Only if the task still has one of these tags, such as `"v3"`.',
+    "Only if it still has one of these tags, else 412; weak tags never match.",
     pattern=TAGS_PATTERN,
 )
 IF_NONE_MATCH = header(
