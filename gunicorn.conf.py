@@ -5,8 +5,11 @@ import signal
 import sys
 from typing import Any
 
+from taskapi import env_file
 from taskapi.http import cpu_pinning, graceful_shutdown, logs, worker_slots
 
+# Before any variable is read, here or by the settings that the workers import.
+env_file.load()
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 
 

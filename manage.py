@@ -4,7 +4,6 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 if sys.argv[1:2] == ["serve"]:
     # Being told to stop is no failure, and may come while Django still loads.
@@ -16,10 +15,11 @@ if sys.argv[1:2] == ["serve"]:
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from dotenv import load_dotenv
+
+from taskapi import env_file
 
 if __name__ == "__main__":
-    load_dotenv(Path(__file__).resolve().parent / ".env")
+    env_file.load()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
     try:
         execute_from_command_line(sys.argv)

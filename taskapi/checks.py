@@ -116,3 +116,14 @@ def common_passwords_are_rejected(**options: Any) -> list[CheckMessage]:
         "PASSWORD_BLOCKLIST is off, so users may choose common passwords.",
         "Remove PASSWORD_BLOCKLIST=false, which the first `serve` writes to .env.",
     )
+
+
+@register(Tags.security, deploy=True)
+def variables_are_spelt_right(**options: Any) -> list[CheckMessage]:
+    misspelt = settings.MISSPELT_VARIABLES.items()
+    return warn_if(
+        bool(misspelt),
+        8,
+        "There are no such variables: " + ", ".join(name for name, _ in misspelt),
+        "Use " + ", ".join(meant for _, meant in misspelt) + ", or remove them.",
+    )

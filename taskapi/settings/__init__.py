@@ -5,19 +5,24 @@ with a list of all errors. `NAME_FILE` reads a variable from a file.
 """
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from environs import validate
 
+from taskapi import env_file
 from taskapi.http.logs import configuration as log_configuration
 from taskapi.settings import databases, rest
 from taskapi.settings.environment import (
     Environment,
     hosts,
+    link,
+    mail_sender,
     origins,
     otlp_url,
+    redis_url,
     secret,
 )
 
@@ -50,11 +55,13 @@ REFRESH_GRACE_SECONDS = env.int(
 ALLOWED_HOSTS = csv("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"], hosts)
 CORS_ALLOWED_ORIGINS = csv("CORS_ALLOWED_ORIGINS", [], origins)
 HTTPS = env.bool("HTTPS", True)
+HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
+HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
 NUM_PROXIES = env.int("NUM_PROXIES", 0, validate=validate.Range(min=0))
 DATABASE = env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 DATABASE_PREPARE = env.bool("DATABASE_PREPARE", True)
 METRICS_TOKEN = env.str("METRICS_TOKEN", None, validate=functools.partial(secret, 16))
-REDIS_URL = env.str("REDIS_URL", None, validate=validate.Regexp(r"(rediss?|unix)://"))
+REDIS_URL = env.str("REDIS_URL", None, validate=redis_url)
 RATE_LIMITS = {
     "auth": env.limit("RATE_LIMIT_AUTH", "10/15m"),
     "login": env.limit("RATE_LIMIT_LOGIN", "10/15m"),
@@ -67,9 +74,11 @@ LIST_CACHE_SECONDS = positive_int("LIST_CACHE_SECONDS", 60)
 TRASH_RETENTION_DAYS = positive_int("TRASH_RETENTION_DAYS", 30)
 IDEMPOTENCY_HOURS = positive_int("IDEMPOTENCY_HOURS", 24)
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
-PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "")
+PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "", validate=link)
 EMAIL = env.email("EMAIL_URL", "console://")
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "taskapi@localhost")
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL", "taskapi@localhost", validate=mail_sender
+)
 OTEL_EXPORTER_OTLP_ENDPOINT = env.str(
     "OTEL_EXPORTER_OTLP_ENDPOINT", None, validate=otlp_url
 )
@@ -80,7 +89,11 @@ LOG_LEVEL = env.str(
 secrets = [SECRET_KEY, JWT_ACCESS_SECRET, JWT_REFRESH_SECRET]
 if None not in secrets and len(set(secrets)) < len(secrets):
     env.reject("SECRET_KEY", "SECRET_KEY and the two JWT secrets must all differ.")
+if HSTS_PRELOAD and not HSTS_INCLUDE_SUBDOMAINS:
+    env.reject("HSTS_PRELOAD", "Browsers need HSTS_INCLUDE_SUBDOMAINS=true for it.")
+env.reject_misspelt(env_file.names)
 env.raise_if_invalid()
+MISSPELT_VARIABLES = dict(env.misspelt(os.environ))
 
 INSTALLED_APPS = [
     # First, so that their commands override Django's of the same name.
@@ -199,13 +212,17 @@ SILENCED_SYSTEM_CHECKS = [
     # No redirect from HTTP: it would hide that a token was sent in the clear
     # (ASVS 4.1.2).
     "security.W008",
+    # HSTS for other servers of the domain, and for years, is for its owner to decide.
+    "security.W005",
+    "security.W021",
     # The check does not see that the constraint on lower(email) implies it.
     "auth.E003",
     # SQLite ignores the covering indexes, which PostgreSQL counts tasks by.
     "models.W040",
 ]
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and HSTS_INCLUDE_SUBDOMAINS
+SECURE_HSTS_PRELOAD = HTTPS and HSTS_PRELOAD
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if NUM_PROXIES else None
 CSRF_FAILURE_VIEW = "taskapi.api.errors.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS

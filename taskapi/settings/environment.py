@@ -1,6 +1,10 @@
 """Parses and validates the variables of the environment."""
 
 import re
+import sys
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from email.utils import parseaddr
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -8,8 +12,17 @@ import dj_database_url
 import dj_email_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
+from redis.connection import parse_url as parse_redis_url
 
 from taskapi.api.rate_limit import RateLimit
+from taskapi.settings.host_names import explain
+
+# Those that gunicorn.conf.py reads.
+SERVER_VARIABLES = {
+    *("HOST", "PORT", "WEB_CONCURRENCY", "WORKER_CPU_PINNING", "DRAIN_SECONDS"),
+    "KEEPALIVE_SECONDS",
+}
+MIN_SIMILARITY = 0.8  # of a misspelt name to the right one, by difflib's measure
 
 APP_SCHEMES = (
     "app|capacitor|ionic|tauri|chrome-extension|moz-extension|safari-web-extension"
@@ -45,15 +58,39 @@ def origins(values: list[str]) -> None:
 
 
 def hosts(values: list[str]) -> None:
-    if "*" in values:
-        raise ValidationError("List the hosts; * would accept any Host header.")
+    """Reject what is no host name by itself: it would match no Host header."""
+    if errors := [error for value in values if (error := explain(value))]:
+        raise ValidationError(" ".join(errors))
+
+
+def mail_sender(value: str) -> None:
+    if "@" not in parseaddr(value)[1]:
+        raise ValidationError("Use tasks@example.com or: Task API <tasks@example.com>.")
+
+
+def link(value: str) -> None:
+    if value and not re.match(r"https?://[^/\s]", value):
+        raise ValidationError(
+            "Use a whole URL, such as https://app.example.com/reset?token="
+        )
+
+
+def redis_url(value: str) -> None:
+    """Reject what redis-py would reject when it connects, after the start."""
+    if not re.match(r"(rediss?|unix)://", value):
+        raise ValidationError("Use redis://, rediss:// or unix://.")
+    try:
+        parse_redis_url(value)
+    except ValueError:
+        raise ValidationError("Not a valid Redis URL.") from None
 
 
 def otlp_url(url: str) -> None:
     if not re.match(r"https?://[^/\s]", url):
         raise ValidationError("Use http:// or https://.")
     if not find_spec("opentelemetry"):
-        raise ValidationError("Tracing needs: pip install -r requirements-tracing.txt")
+        install = f"{sys.executable} -m pip install -r requirements-tracing.txt"
+        raise ValidationError(f"Tracing needs: {install}")
 
 
 def limit(text: str) -> RateLimit:
@@ -90,10 +127,12 @@ class Environment(FileAwareEnv):
 
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
+        self.known = set(SERVER_VARIABLES)
         for parser in (limit, database, email):
             self.add_parser(parser.__name__, parser)
 
     def _get_value(self, env_key: str, default: Any) -> Any:
+        self.known.add(env_key)
         try:
             value = super()._get_value(env_key, default)
         except (OSError, ValueError):
@@ -103,6 +142,17 @@ class Environment(FileAwareEnv):
 
     def reject(self, name: str, reason: str) -> None:
         self._errors[name].append(reason)
+
+    def reject_misspelt(self, names: Iterable[str]) -> None:
+        for name, meant in self.misspelt(names):
+            self.reject(name, f"There is no such variable. Is {meant} meant?")
+
+    def misspelt(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """The names that are almost those of variables, and what they almost are."""
+        known = self.known | {f"{name}_FILE" for name in self.known}
+        for name in sorted(set(names) - known):
+            near = get_close_matches(name.upper(), known, 1, MIN_SIMILARITY)
+            yield from ((name, meant) for meant in near)
 
     def raise_if_invalid(self) -> None:
         """Raise ImproperlyConfigured, which lists all errors."""

@@ -125,6 +125,12 @@ def test_w007_common_passwords(ids: Ids, settings: Any) -> None:
     assert ids() == {"taskapi.W007"}
 
 
+def test_w008_misspelt_variables(ids: Ids, settings: Any) -> None:
+    settings.MISSPELT_VARIABLES = {"REDIS_ULR": "REDIS_URL"}
+
+    assert ids() == {"taskapi.W008"}
+
+
 def test_e001_no_token_blacklist_even_without_deploy(
     ids: Ids, monkeypatch: pytest.MonkeyPatch
 ) -> None:

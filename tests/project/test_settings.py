@@ -10,7 +10,9 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from taskapi import env_file
 from taskapi.api.rate_limit import RateLimit
+from taskapi.settings.environment import SERVER_VARIABLES
 
 ROOT: Path = settings.BASE_DIR
 KEYS = {
@@ -82,6 +84,11 @@ BAD = {
     "JWT_REFRESH_SECRET_PREVIOUS": "hunter2",
     "DATABASE_URL": "postgres://user:hunter2@host:notaport/name",
     "REDIS_URL": "http://:hunter2@host",
+    "PASSWORD_RESET_URL": "hunter2",
+    "DEFAULT_FROM_EMAIL": "hunter2",
+    "ALLOWED_HOSTS": "*",
+    "HSTS_INCLUDE_SUBDOMAINS": "perhaps",
+    "HSTS_PRELOAD": "perhaps",
     "EMAIL_URL": "smtp://user:hunter2@host:notaport",
     "DEBUG": "perhaps",
     "HTTPS": "perhaps",
@@ -155,6 +162,143 @@ def test_any_host_and_any_mail_scheme_are_refused(refusal: Refusal) -> None:
 
     assert "  ALLOWED_HOSTS: " in told
     assert "  EMAIL_URL: " in told
+
+
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        ("https://api.example.com", "Write api.example.com instead of"),
+        ("https://api.example.com:8443/x", "Write api.example.com instead of"),
+        ("api.example.com:8443", "Write api.example.com instead of"),
+        ("a.example b.example", "Write a.example,b.example instead of"),
+        ("a.example;b.example", "Write a.example,b.example instead of"),
+        ("*.example.com", "Write .example.com instead of"),
+        ("api.example.com.", "Write api.example.com instead of"),
+        ('["a.example"]', "Write a.example instead of"),
+        ("bücher.example", "Write xn--bcher-kva.example instead of"),
+        ("::1", "Write [::1] instead of"),
+        ("[0::1]:8000", "Write [::1] instead of"),
+        ("10.0.0.0/8", "is a range: list each address"),
+        ("10.0.0.0-10.0.0.9", "is not a host name such as"),
+        ("my_host", "is not a host name such as"),
+        ("a.example,", "There is a comma too many."),
+        ("*", "List the hosts; * would accept any Host header."),
+    ],
+)
+def test_host_that_no_client_names_is_refused_with_the_right_spelling(
+    refusal: Refusal, value: str, remedy: str
+) -> None:
+    told = refusal(ALLOWED_HOSTS=value)
+
+    assert "  ALLOWED_HOSTS: " in told
+    assert remedy in told
+
+
+@pytest.mark.parametrize(
+    "value", ["EXAMPLE.com", ".example.com", "10.0.0.1", "[::1]", "a, b-c.example"]
+)
+def test_host_that_clients_name_is_accepted(load: Load, value: str) -> None:
+    assert load(ALLOWED_HOSTS=value)["ALLOWED_HOSTS"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PASSWORD_RESET_URL", "app.example.com/reset?token="),
+        ("DEFAULT_FROM_EMAIL", "no-reply"),
+        ("REDIS_URL", "redis://host:notaport/0"),
+    ],
+)
+def test_value_that_would_fail_after_the_start_is_refused(
+    refusal: Refusal, name: str, value: str
+) -> None:
+    assert f"  {name}: " in refusal(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("REDIS_ULR", "REDIS_URL"),
+        ("NUM_PROXY", "NUM_PROXIES"),
+        ("secret_key", "SECRET_KEY"),
+        ("WEB_CONCURENCY", "WEB_CONCURRENCY"),
+        ("DATABASE_URL_FLE", "DATABASE_URL_FILE"),
+    ],
+)
+def test_misspelt_name_in_the_env_file_is_told_with_the_right_one(
+    refusal: Refusal, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setattr(env_file, "names", {name})
+
+    assert f"  {name}: There is no such variable. Is {meant} meant?" in refusal()
+
+
+def test_names_of_other_programs_in_the_env_file_are_accepted(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = {"TASKAPI_PORT", "COMPOSE_PROJECT_NAME", "POSTGRES_PASSWORD", "PATH"}
+    monkeypatch.setattr(env_file, "names", others | {"SECRET_KEY_FILE", "PORT"})
+
+    assert load()["MISSPELT_VARIABLES"] == {}
+
+
+def test_misspelt_name_in_the_environment_is_kept_for_the_checks(load: Load) -> None:
+    assert load(REDIS_ULR="x")["MISSPELT_VARIABLES"] == {"REDIS_ULR": "REDIS_URL"}
+
+
+def test_variables_of_the_server_are_known() -> None:
+    server = set(names_read("gunicorn.conf.py")) - read_by_settings()
+
+    assert server == SERVER_VARIABLES
+
+
+def test_subdomains_have_hsts_only_if_asked(load: Load, refusal: Refusal) -> None:
+    both = "SECURE_HSTS_INCLUDE_SUBDOMAINS", "SECURE_HSTS_PRELOAD"
+    asked = {"HSTS_INCLUDE_SUBDOMAINS": "true", "HSTS_PRELOAD": "true"}
+    usual, found = load(), load(**asked)
+
+    assert [usual[name] for name in both] == [False, False]
+    assert usual["SECURE_HSTS_SECONDS"] == 31_536_000
+    assert [found[name] for name in both] == [True, True]
+    assert "  HSTS_PRELOAD: " in refusal(HSTS_INCLUDE_SUBDOMAINS="", HSTS_PRELOAD="1")
+
+
+def test_env_file_sets_what_the_environment_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(env_file, "names", set())
+    monkeypatch.setenv("PORT", "1")
+    monkeypatch.setenv("LOG_LEVEL", "")
+    monkeypatch.delenv("JWT_ISSUER", raising=False)
+    file = tmp_path / ".env"
+    file.write_text("PORT=2\nexport JWT_ISSUER='some one'\nLOG_LEVEL=DEBUG\n")
+    env_file.load(file)
+
+    assert os.environ["PORT"] == "1"
+    assert os.environ["LOG_LEVEL"] == ""
+    assert os.environ.pop("JWT_ISSUER") == "some one"
+    assert env_file.names == {"PORT", "JWT_ISSUER", "LOG_LEVEL"}
+
+
+def test_env_file_that_is_no_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"SECRET_KEY=\xff\xfe")
+
+    with pytest.raises(SystemExit, match=f"taskapi: cannot read {file}: it is no"):
+        env_file.load(file)
+
+
+@pytest.mark.parametrize("command", ["serve", "gunicorn"])
+def test_server_reads_the_env_file_as_commands_do(
+    monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(env_file, "load", lambda: read.append(command))
+    run = {"gunicorn": "gunicorn.conf.py", "serve": "manage.py"}[command]
+    monkeypatch.setattr("sys.argv", ["manage.py", "version"])
+    runpy.run_path(str(ROOT / run), run_name="__main__")
+
+    assert read
 
 
 @pytest.mark.parametrize(
@@ -328,7 +472,7 @@ def test_tracing_needs_its_packages(
         first = load(OTEL_EXPORTER_OTLP_ENDPOINT=url)["MIDDLEWARE"][0]
         assert first == "taskapi.http.tracing.TracingMiddleware"
     else:
-        reason = "Tracing needs: pip install -r requirements-tracing.txt"
+        reason = "Tracing needs: .*/python -m pip install -r requirements-tracing.txt"
         with pytest.raises(ImproperlyConfigured, match=reason):
             load(OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
