@@ -17,6 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 from taskapi import env_file
+from taskapi.management import database_errors
 
 if __name__ == "__main__":
     env_file.load()
@@ -25,3 +26,9 @@ if __name__ == "__main__":
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"taskapi: {error}")
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except database_errors.ERRORS as error:
+        if "--traceback" in sys.argv or not database_errors.is_unavailable(error):
+            raise
+        sys.exit(f"taskapi: {database_errors.describe(error)}")

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import audit
+from accounts import admin_sessions, audit
 from accounts.admin.sessions import SessionInline
 from accounts.models import RevocationReason, User
 
@@ -31,7 +31,8 @@ def end_sessions(
 
     ended = 0
     for user in users:
-        count = revoke(user.pk, now=timezone.now(), reason=RevocationReason.REVOKED)
+        count = admin_sessions.count_of(user)
+        count += revoke(user.pk, now=timezone.now(), reason=RevocationReason.REVOKED)
         by = request.user.pk
         audit.record("sessions_revoked", request, user_id=user.pk, by=by, ended=count)
         ended += count

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session as AdminSession
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import (
@@ -112,6 +113,21 @@ def test_revoking_again_ends_none(run: Run, alice: User) -> None:
     assert printed == "alice@example.com: ended 0 session(s)."
 
 
+def test_sessions_of_the_admin_are_counted_as_well(
+    run: Run, alice: User, client: Client
+) -> None:
+    alice.role = Role.ADMIN
+    alice.save()
+    alice.refresh_from_db()
+    client.force_login(alice)
+    Client().force_login(make_user("root", role=Role.ADMIN))
+
+    printed = run("revoke_sessions", alice.email)
+    assert printed == "alice@example.com: ended 0 session(s) and 1 of the admin."
+    assert client.get("/admin/").status_code == 302
+    assert run("revoke_sessions", alice.email).endswith("ended 0 session(s).")
+
+
 def test_new_role_ends_the_sessions(run: Run, alice: User) -> None:
     session = make_session(alice)
     printed = run("set_role", alice.email, "ADMIN")
@@ -157,6 +173,28 @@ def test_administrator_is_made_without_questions(
 
     user = log_in("ops@example.com", PASSWORD).json()["user"]
     assert (user["name"], user["role"]) == ("Ops", "ADMIN")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("PASSWORD", "short", "too short"),
+        ("PASSWORD", "ops@example.com", "too similar"),
+        ("EMAIL", "nonsense", "valid email"),
+        ("EMAIL", "o\u00f6ps@example.com", "ASCII"),
+        ("NAME", "x" * 101, "at most 100"),
+    ],
+)
+def test_administrator_without_questions_follows_the_rules(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, reason: str
+) -> None:
+    answers = {"EMAIL": "ops@example.com", "NAME": "Ops", "PASSWORD": PASSWORD}
+    for name, given in (answers | {variable: value}).items():
+        monkeypatch.setenv(f"DJANGO_SUPERUSER_{name}", given)
+
+    with pytest.raises(CommandError, match=reason):
+        run("createsuperuser", interactive=False)
+    assert not User.objects.exists()
 
 
 def test_taken_address_makes_no_administrator(

@@ -5,17 +5,23 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connections
 
+from taskapi.db.migration_lock import migration_lock
+
 
 class Command(migrate.Command):
     """Django's own, without the time limit that requests have for a statement.
 
     The time limit for a lock stays: a migration that waits for a table makes every
-    request queue behind it.
+    request queue behind it. Two that are started at once run one after the other.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with no_statement_timeout(connections[options["database"]]):
+        connection = connections[options["database"]]
+        with no_statement_timeout(connection), migration_lock(connection, self.wait):
             super().handle(*args, **options)
+
+    def wait(self) -> None:
+        self.stderr.write("Waiting for another process that migrates this database.")
 
 
 @contextmanager

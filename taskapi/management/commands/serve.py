@@ -16,6 +16,9 @@ from django.db import OperationalError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from taskapi.management import database_errors
+from taskapi.management.hints import runnable
+
 
 class Command(BaseCommand):
     help = "Serve the API, configured by HOST, PORT, WEB_CONCURRENCY and WEB_THREADS."
@@ -41,8 +44,7 @@ class Command(BaseCommand):
             self.migrate()
             login_hint = first_login(url) or later_login(url)
         except OperationalError as error:
-            reason = str(error).partition("\n")[0]
-            raise CommandError(f"the database does not answer: {reason}") from error
+            raise CommandError(database_errors.describe(error)) from error
         disconnect_database()
         return login_hint
 
@@ -91,9 +93,12 @@ def reject_taken_port(host: str, port: int) -> None:
 def first_login(url: str) -> str | None:
     """Create the demo account in a new embedded database; return how to log in."""
     database_url = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
-    if database_url or get_user_model().objects.exists():
+    if database_url:
         return None
     with transaction.atomic():
+        # Inside, because another first start may be creating it now.
+        if get_user_model().objects.exists():
+            return None
         email, password = call_command("demo", stdout=StringIO()).split()
     body = shlex.quote(json.dumps({"email": email, "password": password}))
     curl = f"curl -s {url}/api/auth/login -H 'Content-Type: application/json' -d {body}"
@@ -104,9 +109,9 @@ def first_login(url: str) -> str | None:
 
 def later_login(url: str) -> str:
     if get_user_model().objects.exists():
-        hint = "as before; forgotten: manage.py changepassword EMAIL"
+        hint = f"as before; forgotten: {runnable('changepassword EMAIL')}"
     else:
-        hint = "no account yet: manage.py createsuperuser"
+        hint = f"no account yet: {runnable('createsuperuser')}"
     return f"   login  {hint}\n     try  curl -s {url}/health"
 
 
