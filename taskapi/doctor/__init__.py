@@ -1,0 +1,1 @@
+"""What `manage.py doctor` finds out by connecting to all that the server needs."""
