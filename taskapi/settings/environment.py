@@ -80,7 +80,7 @@ def redis_url(value: str) -> None:
     if not re.match(r"(rediss?|unix)://", value):
         raise ValidationError("Use redis://, rediss:// or unix://.")
     try:
-        parse_redis_url(value)
+        parse_redis_url(value)  # type: ignore[no-untyped-call]
     except ValueError:
         raise ValidationError("Not a valid Redis URL.") from None
 
