@@ -9,7 +9,10 @@ from django.core.checks import ERROR, run_checks
 from taskapi import env_file
 from taskapi.doctor.findings import Finding
 
-PAGE = "docs/proxies.md shows the settings of nginx, Caddy and Traefik."
+REMEDY = (
+    "Set NUM_PROXIES to the number of proxies in front; the last one must send"
+    " X-Forwarded-For and X-Forwarded-Proto."
+)
 
 
 def check_server() -> Iterator[Finding]:
@@ -26,12 +29,14 @@ def check_proxies() -> Iterator[Finding]:
     count = settings.NUM_PROXIES
     if not settings.HTTPS:
         message = f"HTTPS is off, NUM_PROXIES is {count}"
-        hint = f"Set HTTPS=true where a proxy terminates TLS. {PAGE}" if count else ""
+        hint = f"Set HTTPS=true where a proxy terminates TLS. {REMEDY}" if count else ""
         yield Finding("proxies", "warning" if count else "ok", message, hint)
     elif not count:
-        message = "HTTPS is on and NUM_PROXIES is 0: X-Forwarded headers are ignored"
+        message = (
+            "HTTPS is on and NUM_PROXIES is 0: X-Forwarded-For and -Proto are ignored"
+        )
         reason = "All clients share one address, and the admin rejects its forms."
-        yield Finding("proxies", "warning", message, f"{reason} {PAGE}")
+        yield Finding("proxies", "warning", message, f"{reason} {REMEDY}")
     else:
         entry = "last entry" if count == 1 else f"entry number {count} from the right"
         message = f"the client is the {entry} of X-Forwarded-For"
