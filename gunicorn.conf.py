@@ -5,6 +5,8 @@ import signal
 import sys
 from typing import Any
 
+from gunicorn import glogging
+
 from taskapi import env_file
 from taskapi.http import cpu_pinning, graceful_shutdown, logs, worker_slots
 
@@ -57,10 +59,17 @@ max_requests = 0
 # It would be a file in the home folder, which a container may not have.
 control_socket_disable = True
 
-accesslog = None  # the application logs each request itself
 logconfig_dict = logs.configuration(
     "INFO", {"gunicorn.error": {"handlers": ["stdout"], "propagate": False}}
 )
+
+
+class logger_class(glogging.Logger):  # type: ignore[misc]
+    """Without the access log, which `logconfig_dict` would turn on: the application
+    logs each request itself.
+    """
+
+    access_log_enabled = False
 
 
 def on_starting(arbiter: Any) -> None:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from urllib.request import urlopen
 
 import pytest
+from gunicorn.config import Config
 
 from tests.deploy.image import free_port
 
@@ -185,6 +186,18 @@ def test_worker_told_to_stop_before_it_listens_stops(
         hook(SimpleNamespace(SIG_QUEUE=inherited), None)
 
     assert signal.SIGTERM in reset
+
+
+def test_gunicorn_makes_no_access_log_beside_the_one_of_the_application() -> None:
+    names = runpy.run_path(str(ROOT / "gunicorn.conf.py"))
+    configuration = Config()
+    for name in configuration.settings.keys() & names.keys():
+        configuration.set(name, names[name])
+    # Without its constructor, which would replace the logging of this process.
+    logger = object.__new__(configuration.logger_class)
+    logger.cfg = configuration
+
+    assert logger.access_log_enabled is False
 
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "REDIS_URL_FILE"])
