@@ -20,7 +20,7 @@ class EmailField(StrictCharField, serializers.EmailField):
     )
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**kwargs | {"trim_whitespace": True})
         self.validators.append(ascii_only)
 
 
@@ -94,7 +94,7 @@ class RegisterSerializer(NewPasswordSerializer):
 
 
 class LoginSerializer(StrictSerializer):
-    email = StrictCharField(max_length=255)
+    email = StrictCharField(max_length=255, trim_whitespace=True)
     password = PasswordField()
 
 

@@ -73,8 +73,19 @@ class AddressRateThrottle(WindowThrottle):
     limit = "auth"
 
 
+class CredentialRateThrottle(WindowThrottle):
+    """Calls with a refresh token, per client address; wide enough for an office."""
+
+    limit = "address"
+
+
+def limit_address(request: HttpRequest) -> None:
+    """Count a bad bearer token against the same limit; Throttled."""
+    enforce(request, "address", client_subnet(client_address(request)))
+
+
 def limit_account(request: HttpRequest, email: str) -> None:
-    """Count a login of an account, from any address; Throttled.
+    """Count a proof of an account's password, from any address; Throttled.
 
     An address that the account has signed in from before is exempt from this limit (but
     not from its own), so that strangers cannot lock the owner out.

@@ -8,7 +8,7 @@ for name in KEYS:
     os.environ[name] = f"{name}: for tests only, never for anything that is deployed"
 os.environ.update(ALLOWED_HOSTS="testserver,localhost,127.0.0.1", HTTPS="false")
 os.environ["METRICS_TOKEN"] = "metrics-token-for-tests-only"
-for name in ["AUTH", "LOGIN", "REFRESH", "USER"]:
+for name in ["AUTH", "ADDRESS", "LOGIN", "REFRESH", "USER"]:
     os.environ[f"RATE_LIMIT_{name}"] = "1000000/1m"
 
 from taskapi.settings import *  # noqa: E402, F403

@@ -7,6 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.exceptions import TokenError
 
+from accounts import throttles
 from accounts.auth.jwt import AccessToken
 from accounts.auth.principal import get_principal
 from accounts.models import User
@@ -29,14 +30,16 @@ class SessionTokenAuthentication(BaseAuthentication):
         scheme, _, raw = header.partition(" ")
         if scheme.lower() != "bearer":
             return None
+        django_request: Any = request._request
         try:
             token = AccessToken.decode(raw.strip())
         except TokenError as error:
+            throttles.limit_address(django_request)
             raise InvalidToken from error
         principal = get_principal(token)
         if principal is None:
+            throttles.limit_address(django_request)
             raise InvalidToken
-        django_request: Any = request._request
         django_request.user_id = principal.pk  # for the log line
         return principal, token
 

@@ -4,6 +4,7 @@ Each locks the user's row (`UserManager.get_for_update`) first, so that of a ref
 a logout that run at once one comes first and no token outlives the other.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -47,18 +48,28 @@ def start(
     return session
 
 
-def refresh(token: RefreshToken, *, now: datetime) -> Session:
+def refresh(
+    token: RefreshToken, *, now: datetime, limit: Callable[[], None]
+) -> Session:
     """Spend a refresh token and return the session whose token is its one successor.
 
     The previous token, within the grace time, gets the same successor again. Any older
     one ends the session, and that is committed before TokenReused is raised: raising
-    inside the transaction would take the revocation back.
+    inside the transaction would take the revocation back. `limit` counts the request
+    against the session, and only once the token is known not to be reused: who spends
+    the session's limit must not hide that a token was stolen.
     """
     with transaction.atomic(durable=True):
         session = locked_session(token)
         if not (session.user.is_active and session.is_live(now)):
             raise InvalidCredentials
-        replayed = not rotate(session, token["jti"], now)
+        replayed = is_reused(session, token["jti"], now)
+        if replayed:
+            reason = RevocationReason.REPLAY
+            session.user.end_sessions(now=now, reason=reason, only=session.pk)
+        else:
+            limit()
+            rotate(session, token["jti"], now)
     if replayed:
         raise TokenReused(session)
     return session
@@ -74,21 +85,22 @@ def locked_session(token: RefreshToken) -> Session:
     return session
 
 
-def rotate(session: Session, jti: str, now: datetime) -> bool:
-    """Whether the token was good; a token that was not ends the session."""
+def is_reused(session: Session, jti: str, now: datetime) -> bool:
+    """Whether it was spent before, but for the previous one in its grace time."""
     grace = timedelta(seconds=settings.REFRESH_GRACE_SECONDS)
     is_current = jti == session.current_jti
     is_previous = jti == session.token_id(session.generation - 1)
     if is_previous and now - session.rotated_at <= grace:
-        return True
-    if not is_current or blacklist.is_blacklisted(jti):
-        only = session.pk
-        session.user.end_sessions(now=now, reason=RevocationReason.REPLAY, only=only)
         return False
-    blacklist.blacklist([jti], now)
-    session.rotate(now=now)
-    blacklist.record_outstanding(session)
-    return True
+    return not is_current or blacklist.is_blacklisted(jti)
+
+
+def rotate(session: Session, jti: str, now: datetime) -> None:
+    """Spend the current token; the previous one gets the same successor again."""
+    if jti == session.current_jti:
+        blacklist.blacklist([jti], now)
+        session.rotate(now=now)
+        blacklist.record_outstanding(session)
 
 
 def revoke(

@@ -18,6 +18,8 @@ from taskapi.api.views import BaseAPIView
 class AccountView(BaseAPIView):
     """A view of the signed-in user's account."""
 
+    max_body_bytes = 64 * 1024
+
     @property
     def session_id(self) -> UUID:
         return cast(AccessToken, self.request.auth).session_id
@@ -37,6 +39,8 @@ class AccountView(BaseAPIView):
         audit.record(event, self.request._request, **who, **facts)
 
     def require_password(self, password: str) -> None:
+        """AuthenticationFailed for a wrong password; Throttled for too many tries."""
+        throttles.limit_account(self.request._request, self.user.email)
         if not self.user.check_password(password):
             self.record("password_wrong")
             raise AuthenticationFailed("Invalid credentials")

@@ -1,6 +1,7 @@
 """Signing in and out, and the sessions in between."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -78,7 +79,7 @@ class LoginView(PublicView):
 
 
 class RefreshView(PublicView):
-    throttle_classes = []  # counted per session, which the token names
+    throttle_classes = [throttles.CredentialRateThrottle]
 
     @extend_schema(
         operation_id="refresh",
@@ -88,9 +89,10 @@ class RefreshView(PublicView):
     def post(self, request: Request) -> Response:
         """Exchange a refresh token for its one successor."""
         token = self.token(self.validate(s.RefreshTokenSerializer)["refreshToken"])
-        throttles.enforce(request._request, "refresh", str(token.session_id))
+        identity = str(token.session_id)
+        limit = partial(throttles.enforce, request._request, "refresh", identity)
         try:
-            session = sessions.refresh(token, now=timezone.now())
+            session = sessions.refresh(token, now=timezone.now(), limit=limit)
         except sessions.InvalidCredentials as error:
             event = (
                 "replay"
@@ -110,6 +112,8 @@ class RefreshView(PublicView):
 
 
 class LogoutView(PublicView):
+    throttle_classes = [throttles.CredentialRateThrottle]
+
     @extend_schema(
         operation_id="logout",
         request=s.RefreshTokenSerializer,

@@ -8,6 +8,7 @@ An exception carries its own status and sentence, as DRF's do. It may also have
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -30,6 +31,9 @@ from taskapi.http import logs
 RETRY_AFTER_SECONDS = 1
 # What PATCH takes.
 PATCH_TYPES = "application/json, application/merge-patch+json"
+MAX_DETAILS = 30
+MAX_FIELD_CHARACTERS = 80
+MAX_MESSAGE_CHARACTERS = 500
 CODES = {
     400: "BAD_REQUEST",
     401: "AUTHENTICATION_ERROR",
@@ -129,7 +133,7 @@ def to_api_exception(exc: Exception) -> Exception:
 
 def error_body(exc: Any, status: int) -> dict[str, Any]:
     if isinstance(exc, exceptions.ValidationError):
-        details = list(flatten(exc.get_full_details()))
+        details = bounded(flatten(exc.get_full_details()))
         summary = "; ".join(
             ": ".join(filter(None, [d["field"], d["message"]])) for d in details[:3]
         )
@@ -138,6 +142,31 @@ def error_body(exc: Any, status: int) -> dict[str, Any]:
     code = "MALFORMED_JSON" if is_malformed else CODES.get(status, "BAD_REQUEST")
     message = str(getattr(exc, "detail", "Not found."))
     return envelope(code, message, **getattr(exc, "error_fields", {}))
+
+
+def bounded(details: Iterator[dict[str, str]]) -> list[dict[str, str]]:
+    """The first MAX_DETAILS, each cut to a length, and how many more there are.
+
+    An error answer stays below 32 KB, however many mistakes a request has.
+    """
+    told = [
+        detail
+        | {
+            "field": cut(detail["field"], MAX_FIELD_CHARACTERS),
+            "message": cut(detail["message"], MAX_MESSAGE_CHARACTERS),
+        }
+        for detail in islice(details, MAX_DETAILS)
+    ]
+    if more := sum(1 for _ in details):
+        told.append({"field": "", "message": f"And {more} more.", "code": "more"})
+    return told
+
+
+def cut(text: str, length: int) -> str:
+    """The text, or its beginning with an ellipsis, in at most `length` characters."""
+    return (
+        text if len(text) <= length else f"{text[: length - 1]}\N{HORIZONTAL ELLIPSIS}"
+    )
 
 
 def flatten(details: Any, path: str = "") -> Iterator[dict[str, str]]:

@@ -1,11 +1,17 @@
 """A serializer that rejects unknown fields."""
 
+import heapq
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 from rest_framework.serializers import ValidationError
+
+from taskapi.api.errors import cut
+
+MAX_UNKNOWN_NAMES = 10
+MAX_NAME_CHARACTERS = 100
 
 
 class StrictSerializer(serializers.Serializer[Any]):
@@ -57,14 +63,19 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 def reject_unknown(unknown: set[str], accepted: list[str], kind: str) -> None:
-    if unknown:
-        hint = f"Unknown {kind}. Accepted: {', '.join(accepted) or 'none'}."
-        raise ValidationError(
-            {
-                # A lone surrogate could not be answered in UTF-8.
-                name.encode(errors="backslashreplace").decode(): [
-                    serializers.ErrorDetail(hint, "unknown")
-                ]
-                for name in sorted(unknown)
-            }
-        )
+    """ValidationError that names up to MAX_UNKNOWN_NAMES of them."""
+    if not unknown:
+        return
+    hint = f"Unknown {kind}. Accepted: {', '.join(accepted) or 'none'}."
+    named: list[Any] = heapq.nsmallest(MAX_UNKNOWN_NAMES, unknown)
+    errors = {
+        # A lone surrogate could not be answered in UTF-8.
+        cut(name, MAX_NAME_CHARACTERS).encode(errors="backslashreplace").decode(): [
+            serializers.ErrorDetail(hint, "unknown")
+        ]
+        for name in named
+    }
+    if more := len(unknown) - len(named):
+        rest = f"And {more} more that are unknown."
+        errors["non_field_errors"] = [serializers.ErrorDetail(rest, "unknown")]
+    raise ValidationError(errors)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from functools import wraps
+from threading import Lock
 
 from django.conf import settings
 from django.core.cache import cache
@@ -22,6 +23,7 @@ JSON = "application/json"
 PROBE_SECONDS = 1.0
 MOST_SECONDS_OLD = 1.0
 recent: tuple[float, tuple[bytes, bool]] | None = None
+checking = Lock()  # many requests at once wait for one check
 prober = ThreadPoolExecutor(2, thread_name_prefix="probe")
 
 
@@ -87,10 +89,11 @@ def recent_state() -> tuple[bytes, bool]:
     cache that they ask about.
     """
     global recent
-    now = time.monotonic()
-    if not recent or recent[0] < now - MOST_SECONDS_OLD:
-        recent = now, state()
-    return recent[1]
+    with checking:
+        now = time.monotonic()
+        if not recent or recent[0] < now - MOST_SECONDS_OLD:
+            recent = now, state()
+        return recent[1]
 
 
 @only_read
@@ -115,4 +118,4 @@ def livez(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     if graceful_shutdown.is_draining():
         return answer(DRAINING, False)
-    return answer(*state())
+    return answer(*recent_state())

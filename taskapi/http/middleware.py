@@ -32,6 +32,8 @@ HTML_CSP = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 )
 HTML_PATHS = ("/admin", "/api/docs")
+# A log line escapes up to six characters for one.
+MAX_LOGGED_CHARACTERS = 256
 # Load balancers ask for these by an address.
 PROBE_PATHS = ("/livez", "/readyz", "/metrics")
 
@@ -88,7 +90,7 @@ def log_request(request: Any, response: HttpResponse, seconds: float) -> None:
     match = request.resolver_match
     fields = {
         "method": request.method,
-        "path": request.path,
+        "path": request.path[:MAX_LOGGED_CHARACTERS],
         "route": match.route if match else None,
         "status": response.status_code,
         "durationMs": round(seconds * 1000, 2),

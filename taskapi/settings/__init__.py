@@ -64,6 +64,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", None, validate=functools.partial(secret
 REDIS_URL = env.str("REDIS_URL", None, validate=redis_url)
 RATE_LIMITS = {
     "auth": env.limit("RATE_LIMIT_AUTH", "10/15m"),
+    "address": env.limit("RATE_LIMIT_ADDRESS", "600/15m"),
     "login": env.limit("RATE_LIMIT_LOGIN", "10/15m"),
     "refresh": env.limit("RATE_LIMIT_REFRESH", "10/15m"),
     "user": env.limit("RATE_LIMIT_USER", "600/1m"),

@@ -170,8 +170,8 @@ def test_refresh_is_limited_per_session(alice: User, settings: Any) -> None:
     limit(settings, refresh=2)
     token, other = sign_in(alice)["refreshToken"], sign_in(alice)["refreshToken"]
     first = refresh(token)
-    assert first["RateLimit-Policy"] == '"refresh";q=2;w=900'
-    assert first["RateLimit"] == '"refresh";r=1;t=900'
+    assert first["RateLimit-Policy"].endswith(', "refresh";q=2;w=900')
+    assert first["RateLimit"].endswith(', "refresh";r=1;t=900')
     token = refresh(first.json()["refreshToken"]).json()["refreshToken"]
 
     response = refresh(token)
@@ -220,7 +220,7 @@ def test_everything_else_is_limited_per_user(
 
 
 def test_logout_is_limited_per_address(settings: Any) -> None:
-    limit(settings, user=1)
+    limit(settings, address=1)
 
     answers = [post("logout", {"refreshToken": "x"}).status_code for _ in range(2)]
 

@@ -111,7 +111,7 @@ def test_common_password_is_taken_where_the_blocklist_is_off(settings: Any) -> N
     assert register("pass1234").status_code == 201
 
 
-@pytest.mark.parametrize("length", [1025, 1024 * 1024])
+@pytest.mark.parametrize("length", [1025, 60 * 1024])
 @pytest.mark.parametrize(
     ("path", "field", "rest"),
     [

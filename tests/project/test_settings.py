@@ -59,6 +59,7 @@ def test_keys_are_all_that_is_required(load: Load) -> None:
     assert found["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
     assert found["CORS_ALLOWED_ORIGINS"] == []
     assert found["RATE_LIMITS"] == {
+        "address": RateLimit(600, 900),
         "auth": RateLimit(10, 900),
         "login": RateLimit(10, 900),
         "refresh": RateLimit(10, 900),

@@ -1,0 +1,85 @@
+"""One request must not make a much larger response, log line or value in memory."""
+
+import json
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import Role
+from taskapi.api import parsers
+from tests.accounts.wire import post
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+MAX_BYTES = 32 * 1024
+
+
+def send(api: APIClient, path: str, body: Any) -> Any:
+    return api.post(path, json.dumps(body), content_type="application/json")
+
+
+@pytest.mark.parametrize("name", ["x", "a" * 300, "\u20ac" * 100])
+def test_ten_unknown_names_are_told_and_how_many_more(
+    alice_api: APIClient, name: str
+) -> None:
+    body = {f"{n:04}{name}": 1 for n in range(3000)}
+    response = send(alice_api, "/api/tasks", body)
+
+    assert response.status_code == 400
+    details = response.json()["error"]["details"]
+    assert len(details) == 11
+    assert details[-1]["message"] == "And 2990 more that are unknown."
+    assert len(response.content) <= MAX_BYTES
+
+
+def test_refused_batch_is_told_in_32_kb(alice_api: APIClient) -> None:
+    data = {f"{n}{'y' * 300}": 1 for n in range(50)}
+    operations = [{"op": "create", "data": data}] * 100
+    response = send(alice_api, "/api/tasks/batch", {"operations": operations})
+
+    assert response.status_code == 400
+    assert len(response.content) <= MAX_BYTES
+
+
+def test_unknown_parameters_are_bounded_too(alice_api: APIClient) -> None:
+    query = "&".join(f"x{n}=1" for n in range(900))
+
+    response = alice_api.get(f"/api/tasks?{query}")
+
+    assert response.status_code == 400
+    assert len(response.content) <= MAX_BYTES
+
+
+@pytest.mark.parametrize("text", ["[" + "1," * 10_001 + "1]", "[" + "[]," * 6000])
+def test_values_are_counted_before_they_are_parsed(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(parsers, "json", None)
+
+    with pytest.raises(parsers.TooManyValuesError):
+        parsers.strict_json(text)
+
+
+def test_commas_in_text_are_no_values() -> None:
+    assert parsers.strict_json(json.dumps("[,{" * 20_000)) == "[,{" * 20_000
+
+
+def test_object_of_many_names_is_refused(alice_api: APIClient) -> None:
+    response = send(alice_api, "/api/tasks", {f"x{n}": 1 for n in range(20_000)})
+
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "MALFORMED_JSON"
+
+
+def test_anonymous_refresh_is_refused_in_few_bytes() -> None:
+    response = post("refresh", {f"x{n}": 1 for n in range(4000)})
+
+    assert response.status_code == 400
+    assert len(response.content) <= MAX_BYTES
+
+
+def test_admin_has_no_page_of_content_types(client: Any) -> None:
+    client.force_login(make_user("root", role=Role.ADMIN))
+
+    assert client.get("/admin/r/1/1/").status_code == 404
