@@ -24,11 +24,11 @@ Send = Callable[[Message], Awaitable[None]]
 class Application:
     """An ASGI application that runs a WSGI application in threads."""
 
-    def __init__(self, wsgi: Any, threads: int, max_body_bytes: int) -> None:
+    def __init__(self, wsgi: Any, threads: int) -> None:
         self.wsgi = wsgi
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self.finished_calls = 0  # in threads
-        self.bodies = BodyReceiver(max_body_bytes)
+        self.bodies = BodyReceiver()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -44,7 +44,7 @@ class Application:
             environ["CONTENT_LENGTH"] = str(len(body))
             response = await self.run(respond, self.wsgi, environ)
         finally:
-            self.bodies.release(body)
+            self.bodies.release(len(body))
         await self.send(response, send)
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -67,6 +67,4 @@ class Application:
                 self.pool.submit(response.close)
 
 
-application = Application(
-    wsgi_application, settings.WEB_THREADS, settings.MAX_BODY_BYTES
-)
+application = Application(wsgi_application, settings.WEB_THREADS)

@@ -18,8 +18,6 @@ from taskapi.api.views import BaseAPIView
 class AccountView(BaseAPIView):
     """A view of the signed-in user's account."""
 
-    max_body_bytes = 64 * 1024
-
     @property
     def session_id(self) -> UUID:
         return cast(AccessToken, self.request.auth).session_id

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
+
 from taskapi.http.environ import Environ, Refusal
 
 TIMEOUT_SECONDS = 5.0  # between two pieces
@@ -13,11 +15,18 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 
+def max_body_bytes(path: str) -> int:
+    """How large the body of a request for this path may be."""
+    for prefix, max_bytes in settings.MAX_BODY_BYTES_UNDER.items():
+        if path.startswith(prefix):
+            return min(int(max_bytes), settings.MAX_BODY_BYTES)
+    return int(settings.MAX_BODY_BYTES)
+
+
 class BodyReceiver:
     """Bounds each body, and those of all requests of this process together."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
+    def __init__(self) -> None:
         self.held_bytes = 0
 
     async def receive(
@@ -27,31 +36,33 @@ class BodyReceiver:
         is_chunked = environ.pop("HTTP_TRANSFER_ENCODING", None)
         if not is_chunked and "CONTENT_LENGTH" not in environ:
             return
-        self.check_size(int(environ.get("CONTENT_LENGTH", 0)))
+        max_bytes = max_body_bytes(environ["PATH_INFO"])
+        check_size(int(environ.get("CONTENT_LENGTH", 0)), max_bytes)
         loop, is_complete = asyncio.get_running_loop(), False
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS) as timeout:
                 while not is_complete:
-                    is_complete = self.append(await receive(), body)
+                    is_complete = self.append(await receive(), body, max_bytes)
                     timeout.reschedule(loop.time() + TIMEOUT_SECONDS)
         except TimeoutError:
             raise Refusal(408, "The body did not arrive in time.") from None
 
-    def append(self, message: Message, body: bytearray) -> bool:
+    def append(self, message: Message, body: bytearray, max_bytes: int) -> bool:
         """Append one piece; whether it was the last."""
         if message["type"] == "http.disconnect":
             raise Refusal(400, "The request ended before it was complete.")
         piece = message.get("body", b"")
-        self.check_size(len(body) + len(piece))
+        check_size(len(body) + len(piece), max_bytes)
         if self.held_bytes + len(piece) > MAX_HELD_BYTES:
             raise Refusal(503, "Too many bodies are being received; try again.")
         self.held_bytes += len(piece)
         body += piece
         return not message.get("more_body", False)
 
-    def check_size(self, size: int) -> None:
-        if size > self.max_bytes:
-            raise Refusal(413, "The body is too large.")
+    def release(self, size: int) -> None:
+        self.held_bytes -= size
 
-    def release(self, body: bytearray) -> None:
-        self.held_bytes -= len(body)
+
+def check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Refusal(413, "The body is too large.")

@@ -71,6 +71,8 @@ RATE_LIMITS = {
 }
 WEB_THREADS = positive_int("WEB_THREADS", 4)
 MAX_BODY_BYTES = positive_int("MAX_BODY_BYTES", 4 * 1024 * 1024)
+# By the start of the path: most of these need no token.
+MAX_BODY_BYTES_UNDER = {"/api/auth/": 64 * 1024}
 LIST_CACHE_SECONDS = positive_int("LIST_CACHE_SECONDS", 60)
 TRASH_RETENTION_DAYS = positive_int("TRASH_RETENTION_DAYS", 30)
 IDEMPOTENCY_HOURS = positive_int("IDEMPOTENCY_HOURS", 24)

@@ -36,6 +36,7 @@ SECURITY = {
 }
 WANTED = {401: "WWW-Authenticate", 405: "Allow", 429: "Retry-After"}
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MAX_REFUSAL_BYTES = 32 * 1024
 INTERNALS = re.compile(
     rb"Traceback|django|psycopg|gunicorn|rest_framework|simplejwt|/site-packages/"
     rb'|SELECT |File "|<html|<!doctype|[a-z]Error\b|0x[0-9a-f]{8}',
@@ -105,6 +106,8 @@ def misfits(answer: Answer) -> Iterator[str]:
 
 def malformed(answer: Answer) -> Iterator[str]:
     status, shown = answer.status, answer.body[:200]
+    if len(answer.body) > MAX_REFUSAL_BYTES:
+        yield f"{status} in {len(answer.body)} bytes"
     if answer.headers.get("Content-Type") != "application/json":
         yield f"{status} as {answer.headers.get('Content-Type')}"
     try:

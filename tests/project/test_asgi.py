@@ -86,8 +86,14 @@ class Exchange:
         return b"".join(each["body"] for each in self.sent[1:])
 
 
+@pytest.fixture(autouse=True)
+def _small_bodies(settings: Any) -> None:
+    settings.MAX_BODY_BYTES = MAX_BODY_BYTES
+    settings.MAX_BODY_BYTES_UNDER = {"/small/": 10}
+
+
 def adapter(wsgi: Any = echo, threads: int = 2) -> Application:
-    return Application(wsgi, threads, MAX_BODY_BYTES)
+    return Application(wsgi, threads)
 
 
 def asked(wsgi: Any, *body: bytes, **more: Any) -> Exchange:
@@ -131,6 +137,16 @@ def test_chunked_body_is_refused_as_soon_as_it_is_too_large() -> None:
 
 def test_largest_body_is_read() -> None:
     assert asked(echo, bytes(MAX_BODY_BYTES), b"").status == 200
+
+
+def test_body_of_some_paths_is_refused_earlier() -> None:
+    async def main() -> Exchange:
+        request = scope(b"/small/", HOST, CHUNKED)
+        return await Exchange(adapter(), request, bytes(10), b"a", b"").run()
+
+    exchange = asyncio.run(main())
+
+    assert (exchange.status, exchange.received) == (413, 2)
 
 
 def test_body_that_stops_arriving_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

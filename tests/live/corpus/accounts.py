@@ -5,6 +5,8 @@ from typing import Any
 
 from tests.live.corpus import SECRET, Case, case, http
 
+# More than the body of an account's call may have.
+TOO_LONG = f'"{"a" * 100_000}"'
 VALUES: dict[str, str] = {
     "NUL": r'"a\u0000@example.com"',
     "half a character": r'"a\ud800@example.com"',
@@ -15,7 +17,7 @@ VALUES: dict[str, str] = {
     "an array": '["a@example.com"]',
     "an object": '{"$gt": ""}',
     "nothing": '""',
-    "100 KB": f'"{"a" * 100_000}"',
+    "100 KB": TOO_LONG,
 }
 # Method, path, the whole body, and whether a token is wanted.
 FORMS: dict[str, tuple[str, str, dict[str, Any], bool]] = {
@@ -53,8 +55,10 @@ def fields() -> list[Case]:
                 body = {k: json.dumps(v) for k, v in whole.items()} | {field: value}
                 text = ", ".join(f'"{k}": {v}' for k, v in body.items())
                 message = http(method, path, f"{{{text}}}".encode())
-                anonymous = 401 if wants_token else 400
-                cases.append(case(f"{form}, {field} {name}", message, 400, anonymous))
+                status = 413 if value == TOO_LONG else 400
+                anonymous = {401, status} - {400} if wants_token else status
+                told = f"{form}, {field} {name}"
+                cases.append(case(told, message, status, anonymous))
     return cases
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from tests.live.corpus import BATCH, LOGIN, SECRET, TASK, TASKS, Case, case, http, post
 
+# Of a call of accounts.
+MAX_ACCOUNT_BYTES = 64 * 1024
 DEPTHS = (40, 200, 900, 960, 980, 1000, 5000)
 MALFORMED: dict[str, bytes] = {
     "2 KB of [": b"[" * 2048,
@@ -212,7 +214,8 @@ def both(name: str, login: bytes, task: bytes, signed: Any, **more: Any) -> list
 def malformed() -> list[Case]:
     cases: list[Case] = []
     for name, body in MALFORMED.items():
-        cases += both(name, body, body, 400, public=400, code="MALFORMED_JSON")
+        public = 413 if len(body) > MAX_ACCOUNT_BYTES else 400
+        cases += both(name, body, body, 400, public=public, code="MALFORMED_JSON")
     return cases
 
 
@@ -220,11 +223,13 @@ def values() -> list[Case]:
     cases = []
     for name, (value, kept) in VALUES.items():
         login = f'{{"email": {value}, "password": "{SECRET}"}}'.encode()
-        status = 401 if kept else 400
+        is_long = len(value) > MAX_ACCOUNT_BYTES
+        status = 413 if is_long else 401 if kept else 400
         cases.append(case(f"login: e-mail {name}", post(LOGIN, login), status))
         secret = f'{{"email": "a@example.com", "password": {value}}}'.encode()
         message = post(LOGIN, secret)
-        cases.append(case(f"login: password {name}", message, {400, 401}))
+        statuses = 413 if is_long else {400, 401}
+        cases.append(case(f"login: password {name}", message, statuses))
         body = f'{{"title": {value}}}'.encode()
         keeps = {"title": kept} if kept else {}
         status = 201 if kept else 400

@@ -119,7 +119,8 @@ def oversized() -> list[Case]:
     asking = post(LOGIN, b"", "Expect: 100-continue", length=TERABYTE)
     return [
         case("as much as may be", post(TASKS, text), 400, 401, code="VALIDATION_ERROR"),
-        case("a login of blanks", post(LOGIN, b" " * LIMIT_BYTES), 400),
+        case("a login of blanks", post(LOGIN, b" " * 64 * 1024), 400),
+        case("a login of more blanks", post(LOGIN, b" " * LIMIT_BYTES), 413),
         case("one byte more", post(TASKS, over), 413, refused),
         case("a login of one byte more", post(LOGIN, over), 413),
         case("twice as much", post(TASKS, text * 2), 413, refused),
