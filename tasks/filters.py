@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import django_filters as filters
 from django import forms
-from django.db.models import CharField, DateTimeField, F, Q, QuerySet
+from django.db.models import CharField, DateTimeField, F, Q, QuerySet, TextField
 from django.utils import timezone
 from django_filters.utils import translate_validation
 from drf_spectacular.utils import extend_schema_field
@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 
 from taskapi.api import datetimes
 from taskapi.db.compiled import Placeholder
+from taskapi.db.text import Contains, Fold
 from tasks.models import Priority, Status, Task, TaskQuerySet
 
 SORTS = {
@@ -27,6 +28,8 @@ SORTS = {
 }
 SORT_NAMES = [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
 DEFAULT_SORT = "-createdAt"
+# Sorted without regard to case.
+FOLDED_KEYS = {"title"}
 
 
 class DateTimeFormField(forms.CharField):
@@ -72,6 +75,7 @@ class DateTimeFilter(BoundFilter):
 
 class TextFilter(BoundFilter):
     field_class = forms.CharField
+    output_field = TextField()
 
 
 class CSVChoiceFilter(filters.Filter):
@@ -149,7 +153,8 @@ class TaskFilter(filters.FilterSet):
             "minLength": 1,
             "maxLength": 255,
             "pattern": r"^[^\x00]*$",
-            "description": "Text in the title or the description, in any letter case.",
+            "description": "Text in the title or the description, in any letter "
+            "case and Unicode composition.",
         },
         TextFilter(method="search", max_length=255, strip=False),
     )
@@ -182,7 +187,9 @@ class TaskFilter(filters.FilterSet):
         return tasks.overdue(self.now) if is_true else tasks.not_overdue(self.now)
 
     def search(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
-        return tasks.filter(Q(title__icontains=value) | Q(description__icontains=value))
+        text = Fold(value)
+        in_title = Contains(Fold("title"), text)
+        return tasks.filter(Q(in_title) | Q(Contains(Fold("description"), text)))
 
     def noop(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return tasks
@@ -246,7 +253,7 @@ def as_shape(value: Any) -> Any:
 def ordered(tasks: QuerySet[Task], sort: str) -> QuerySet[Task]:
     """By one key, nulls last both ways, then by id: equal rows have one order."""
     name = SORTS[sort.removeprefix("-")]
-    key = F(name)
+    key = Fold(name) if name in FOLDED_KEYS else F(name)
     nullable: Any = {"nulls_last": True} if name == "due_at" else {}
     if sort.startswith("-"):
         return tasks.order_by(key.desc(**nullable), "-id")

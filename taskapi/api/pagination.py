@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import Model, Q, QuerySet
+from django.db.models import CharField, Model, Q, QuerySet
 from django.db.models.fields.tuple_lookups import (
     Tuple,
     TupleGreaterThan,
@@ -24,6 +24,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from taskapi.api.query_params import integer_parameter, parse_query
+from taskapi.db.text import Fold
 
 # Set once when the row is made, so a row does not move during a walk.
 IMMUTABLE_KEYS = {"created_at", "deleted_at", "version"}
@@ -136,7 +137,9 @@ class KeysetPagination(BasePagination):
         filters = sorted(
             (k, lower_ids(str(v))) for k, v in sent if k not in self.parameters
         )
-        bound = json.dumps([str(self.user_id), lower_ids(self.path), filters])
+        # Texts were once in another order: those cursors would skip rows.
+        order = ["folded"] if isinstance(self.field, CharField) else []
+        bound = json.dumps([str(self.user_id), lower_ids(self.path), filters, *order])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
 
@@ -217,7 +220,10 @@ def keyset_filters(field: Any, descending: bool, value: Any, pk: Any) -> list[An
     has_no_key = Q(**{field.name: None})
     if value is None:
         return [has_no_key & Q(**{f"id__{'lt' if descending else 'gt'}": pk})]
-    after = is_after(Tuple(field.name, "id"), (value, pk))
+    key: Any = field.name
+    if isinstance(field, CharField):
+        key, value = Fold(key), Fold(value)
+    after = is_after(Tuple(key, "id"), (value, pk))
     return [after, has_no_key] if field.null else [after]
 
 

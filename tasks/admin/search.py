@@ -5,11 +5,13 @@ from functools import reduce
 from operator import and_
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest
 from django.utils.text import smart_split, unescape_string_literal
 
-from tasks.models import LIVE, TRASHED, Task
+from taskapi.db.text import Contains, Fold
+from tasks.models import Task
+from tasks.queries.search import in_index
 
 HELP = (
     'Words or a "quoted phrase" of the title, or the full e-mail address of the owner.'
@@ -44,9 +46,11 @@ def is_newest() -> Q:
 
 
 def title_contains(words: list[str]) -> Q:
-    every = reduce(and_, (Q(title__icontains=word) for word in words))
-    # Live and deleted tasks have separate indexes on the title.
-    return LIVE & every | TRASHED & every
+    contained = (
+        Q(in_index(Value(word))) & Q(Contains(Fold("title"), Fold(Value(word))))
+        for word in words
+    )
+    return reduce(and_, contained)
 
 
 def unquote(word: str) -> str:

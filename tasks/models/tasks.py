@@ -127,8 +127,8 @@ class Task(models.Model):
         # One index per sort, ending in the id that breaks ties; live tasks only,
         # because only the trash asks for others. What the other filters ask for is in
         # those of a filter, so that matches are counted without looking at the tasks.
-        # Migration 0002 adds what only PostgreSQL has: due_at descending with nulls
-        # last, and trigrams for `q`.
+        # Migrations 0002 and 0006 add what only PostgreSQL has: due_at descending with
+        # nulls last, folded titles, and trigrams for `q`.
         indexes = [
             models.Index(
                 fields=["user", *keys, "id"],
@@ -138,7 +138,6 @@ class Task(models.Model):
             )
             for name, keys, covered in (
                 ("task_created", ["created_at"], []),
-                ("task_title", ["title"], []),
                 ("task_priority", ["priority"], []),
                 ("task_of_status", ["status", "created_at"], ["priority", "due_at"]),
                 ("task_of_priority", ["priority", "created_at"], ["status", "due_at"]),

@@ -11,10 +11,12 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import (
     BigIntegerField,
     DateTimeField,
     PositiveBigIntegerField,
+    TextField,
     UUIDField,
 )
 from django.utils import timezone
@@ -29,13 +31,14 @@ from taskapi.db.compiled import (
 )
 from tasks import access
 from tasks.fields import COLUMNS
-from tasks.filters import Shape, TaskFilter, parse_filters
+from tasks.filters import FOLDED_KEYS, Shape, TaskFilter, parse_filters
 from tasks.models import Task
 from tasks.queries import search
 
 PRINCIPAL = SimpleNamespace(pk=Placeholder("user", UUIDField()))
 NOW = Placeholder("now", DateTimeField())
 TASK = Placeholder("task", UUIDField())
+TEXT = Placeholder("q", TextField())
 REVISION = Placeholder("revision", PositiveBigIntegerField())
 # Parameters: a literal LIMIT would make PostgreSQL cache a generic plan.
 LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
@@ -141,10 +144,11 @@ class CompiledTaskList:
     def compile_search_page(self, has_value: bool | None) -> CompiledQuery:
         window = self.shape.without("q").apply(access.visible_to(PRINCIPAL).live(), NOW)
         all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
+        matches = self.tasks.order_by().filter(search.in_index(TEXT))
         sql = search.search_sql(
             [fragment(part) for part in self.parts(window, has_value)],
             fragment(all_matches),
-            [fragment(part) for part in self.parts(self.tasks.order_by(), has_value)],
+            [fragment(part) for part in self.parts(matches, has_value)],
             self.order_sql(),
             PAGE,
         )
@@ -166,7 +170,11 @@ class CompiledTaskList:
     def order_sql(self) -> str:
         direction = "DESC" if self.descending else "ASC"
         nulls = " NULLS LAST" if self.key_field.null else ""
-        return f' ORDER BY x."{self.key}" {direction}{nulls}, x."id" {direction}'
+        key = f'x."{self.key}"'
+        if self.key in FOLDED_KEYS:
+            collation = ' COLLATE "C"' if connection.vendor == "postgresql" else ""
+            key = f"tasks_fold({key}){collation}"
+        return f' ORDER BY {key} {direction}{nulls}, x."id" {direction}'
 
 
 def fragment(tasks: Any) -> SQLFragment:

@@ -6,9 +6,12 @@ million tasks, and the planner cannot know beforehand. So a window of the first 
 scanned, and the index is read only where that holds too few matches.
 """
 
-from django.db.models import BigIntegerField
+from typing import Any
+
+from django.db.models import BigIntegerField, Func, TextField
 
 from taskapi.db.compiled import Placeholder, SQLFragment
+from taskapi.db.text import Fold, MayContain
 
 # How many tasks are scanned for a first page, and for one far down the list.
 MIN_SCAN, MAX_SCAN = 5_000, 100_000
@@ -29,6 +32,20 @@ COUNTS = """
     SELECT (SELECT COUNT(*) FROM "found") AS "total",
            (SELECT "is_far" OR "is_whole" FROM "coverage") AS "is_complete"
 """
+
+
+class IndexedText(Func):
+    """Title and description, exactly as in the trigram index of migration 0006."""
+
+    template = (
+        '"tasks_task"."title" || chr(10) || coalesce("tasks_task"."description", \'\')'
+    )
+    output_field = TextField()
+
+
+def in_index(text: Any) -> MayContain:
+    """What the index finds; holds tasks that do not contain the text, too."""
+    return MayContain(Fold(IndexedText()), Fold(text))
 
 
 def search_sql(

@@ -1,0 +1,72 @@
+"""Text compared without regard to case or composition, whatever the database's locale.
+
+`fold` is the key of a text. PostgreSQL has it as the function `tasks_fold`, made by
+migration 0006 of `tasks`; SQLite calls the function below.
+"""
+
+import unicodedata
+from typing import Any
+
+from django.db.models import BooleanField, Func, TextField
+
+
+def fold(text: str | None) -> str | None:
+    """The Unicode case folding of the text in NFC; `ß` becomes `ss`."""
+    if text is None or text.isascii():
+        return text and text.lower()
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+def register_functions(connection: Any, **options: Any) -> None:
+    """Give a new connection to SQLite what PostgreSQL has from its migration."""
+    if connection.vendor == "sqlite":
+        create = connection.connection.create_function
+        create("tasks_fold", 1, fold, deterministic=True)
+
+
+class Fold(Func):
+    """The key of a text, in the order of its code points."""
+
+    function = "tasks_fold"
+    arity = 1
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(
+            compiler,
+            connection,
+            template='(%(function)s(%(expressions)s) COLLATE "C")',
+        )
+
+
+class Contains(Func):
+    """Whether the first folded text contains the second, taken literally."""
+
+    function = "INSTR"
+    template = "%(function)s(%(expressions)s) > 0"
+    arity = 2
+    output_field = BooleanField()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        return self.as_sql(compiler, connection, function="STRPOS")
+
+
+class MayContain(Func):
+    """Whether the trigram index finds the second folded text in the first.
+
+    True wherever `Contains` is; always true on SQLite, which has no such index.
+    """
+
+    arity = 2
+    output_field = BooleanField()
+    template = "1 = 1"
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        if connection.vendor != "postgresql":
+            return "1 = 1", []
+        (text, text_params), (part, part_params) = (
+            compiler.compile(each) for each in self.source_expressions
+        )
+        sql = f"tasks_grams({text}) LIKE '%%' || tasks_grams({part}) || '%%'"
+        return sql, [*text_params, *part_params]
