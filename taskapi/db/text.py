@@ -7,6 +7,7 @@ migration 0006 of `tasks`; SQLite calls the function below.
 import unicodedata
 from typing import Any
 
+from django.db import connection
 from django.db.models import BooleanField, Func, TextField
 
 
@@ -31,13 +32,17 @@ class Fold(Func):
     function = "tasks_fold"
     arity = 1
     output_field = TextField()
+    collated = '(%(function)s(%(expressions)s) COLLATE "C")'
 
     def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        return self.as_sql(
-            compiler,
-            connection,
-            template='(%(function)s(%(expressions)s) COLLATE "C")',
-        )
+        return self.as_sql(compiler, connection, template=self.collated)
+
+    @classmethod
+    def sql(cls, text: str) -> str:
+        """The key of this SQL expression, as the querysets write it."""
+        is_postgresql = connection.vendor == "postgresql"
+        template = cls.collated if is_postgresql else cls.template
+        return template % {"function": cls.function, "expressions": text}
 
 
 class Contains(Func):
@@ -53,7 +58,7 @@ class Contains(Func):
 
 
 class MayContain(Func):
-    """Whether the trigram index finds the second folded text in the first.
+    """Whether the trigram index finds the second text in the first; `Fold`s of them.
 
     True wherever `Contains` is; always true on SQLite, which has no such index.
     """
@@ -65,8 +70,9 @@ class MayContain(Func):
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         if connection.vendor != "postgresql":
             return "1 = 1", []
+        # Without the collation of `as_postgresql`: the index is of another expression.
         (text, text_params), (part, part_params) = (
-            compiler.compile(each) for each in self.source_expressions
+            each.as_sql(compiler, connection) for each in self.source_expressions
         )
         sql = f"tasks_grams({text}) LIKE '%%' || tasks_grams({part}) || '%%'"
         return sql, [*text_params, *part_params]

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import (
     BigIntegerField,
     DateTimeField,
@@ -29,6 +28,7 @@ from taskapi.db.compiled import (
     Row,
     SQLFragment,
 )
+from taskapi.db.text import Fold
 from tasks import access
 from tasks.fields import COLUMNS
 from tasks.filters import FOLDED_KEYS, Shape, TaskFilter, parse_filters
@@ -172,8 +172,7 @@ class CompiledTaskList:
         nulls = " NULLS LAST" if self.key_field.null else ""
         key = f'x."{self.key}"'
         if self.key in FOLDED_KEYS:
-            collation = ' COLLATE "C"' if connection.vendor == "postgresql" else ""
-            key = f"tasks_fold({key}){collation}"
+            key = Fold.sql(key)
         return f' ORDER BY {key} {direction}{nulls}, x."id" {direction}'
 
 

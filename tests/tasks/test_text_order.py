@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from taskapi.db.text import fold
+from tasks.admin.search import title_contains
 from tasks.models import Task
 from tasks.queries import search
 from tests.tasks.wire import details_of, make_tasks, walk
@@ -103,3 +105,51 @@ def test_postgresql_folds_as_python_does(text: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tasks_fold(%s)", [text])
         assert cursor.fetchone() == (fold(text),)
+
+
+ROWS = """
+INSERT INTO tasks_task (id, user_id, title, status, priority, version, revision,
+    created_at, updated_at)
+SELECT gen_random_uuid(), %s, 'Water the plants ' || n, 'TODO', 2, 1, 0, now(), now()
+FROM generate_series(1, 5000) n
+"""
+
+
+@pytest.fixture
+def many_tasks(alice: User) -> None:
+    """So many that an index is worth reading, and statistics that say so."""
+    with connection.cursor() as cursor:
+        cursor.execute(ROWS, [alice.pk])
+        cursor.execute("ANALYZE tasks_task")
+
+
+@pytest.mark.usefixtures("many_tasks")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL's")
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({"q": "молоко"}, "task_text_trigram"),
+        ({"q": "rent", "status": "TODO"}, "task_text_trigram"),
+        ({"sort": "title"}, "task_title_folded"),
+        ({"sort": "-title"}, "task_title_folded"),
+    ],
+)
+def test_statement_of_the_list_reads_the_index(
+    alice_api: APIClient, query: dict[str, str], index: str
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert alice_api.get("/api/tasks", query).status_code == 200
+    asked = [q["sql"] for q in queries if "ORDER BY" in q["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {asked[0]}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert f"{index} " in plan, plan
+
+
+@pytest.mark.usefixtures("many_tasks")
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="of PostgreSQL's")
+def test_search_of_the_admin_reads_the_index() -> None:
+    tasks = Task.objects.filter(title_contains(["молоко"]))
+
+    assert "task_text_trigram " in tasks.explain()
