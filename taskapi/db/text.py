@@ -65,11 +65,11 @@ class MayContain(Func):
 
     arity = 2
     output_field = BooleanField()
-    template = "1 = 1"
 
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        if connection.vendor != "postgresql":
-            return "1 = 1", []
+    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        return "1 = 1", []
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
         # Without the collation of `as_postgresql`: the index is of another expression.
         (text, text_params), (part, part_params) = (
             each.as_sql(compiler, connection) for each in self.source_expressions
