@@ -16,7 +16,7 @@ from rest_framework.exceptions import ValidationError
 
 from taskapi.api import datetimes
 from taskapi.db.compiled import Placeholder
-from taskapi.db.text import Contains, Fold
+from taskapi.db.text import Contains, Fold, literal
 from tasks.models import Priority, Status, Task, TaskQuerySet
 
 SORTS = {
@@ -186,8 +186,10 @@ class TaskFilter(filters.FilterSet):
         is_true = value == "true"
         return tasks.overdue(self.now) if is_true else tasks.not_overdue(self.now)
 
-    def search(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
-        text = Fold(value)
+    def search(
+        self, tasks: TaskQuerySet, name: str, value: str | Placeholder
+    ) -> TaskQuerySet:
+        text = Fold(literal(value))
         in_title = Contains(Fold("title"), text)
         return tasks.filter(Q(in_title) | Q(Contains(Fold("description"), text)))
 

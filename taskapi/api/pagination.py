@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from taskapi.api.query_params import integer_parameter, parse_query
-from taskapi.db.text import Fold
+from taskapi.db.text import Fold, literal
 
 # Set once when the row is made, so a row does not move during a walk.
 IMMUTABLE_KEYS = {"created_at", "deleted_at", "version"}
@@ -222,7 +222,7 @@ def keyset_filters(field: Any, descending: bool, value: Any, pk: Any) -> list[An
         return [has_no_key & Q(**{f"id__{'lt' if descending else 'gt'}": pk})]
     key: Any = field.name
     if isinstance(field, CharField):
-        key, value = Fold(key), Fold(value)
+        key, value = Fold(key), Fold(literal(value))
     after = is_after(Tuple(key, "id"), (value, pk))
     return [after, has_no_key] if field.null else [after]
 

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any
 
 from django.db import connection
-from django.db.models import BooleanField, Func, TextField
+from django.db.models import BooleanField, Func, TextField, Value
 
 
 def fold(text: str | None) -> str | None:
@@ -24,6 +24,11 @@ def register_functions(connection: Any, **options: Any) -> None:
     if connection.vendor == "sqlite":
         create = connection.connection.create_function
         create("tasks_fold", 1, fold, deterministic=True)
+
+
+def literal(text: Any) -> Any:
+    """A text, or an expression as it is: Django takes a `str` for a field's name."""
+    return Value(text) if isinstance(text, str) else text
 
 
 class Fold(Func):

@@ -4,6 +4,7 @@ Indexes of expressions, not columns: rows of before and of the previous release 
 them, no row is rewritten and nothing has to be backfilled.
 """
 
+from django.core.management import CommandError
 from django.db import migrations
 
 # The first that the server has: builtin since 18, ICU where it was built with it,
@@ -18,6 +19,13 @@ FOLDINGS = {
     "pg_c_utf8": "lower(upper(normalize(value, NFC) COLLATE {0}) COLLATE {0})",
     "default": "lower(upper(normalize(value, NFC)))",
 }
+# What the default collation of a database has to do, in this alphabet and in ASCII.
+IS_ABLE = "SELECT lower(upper('\u041c\u041e\u041b I i')) = '\u043c\u043e\u043b i i'"
+UNABLE = (
+    "This PostgreSQL has no Unicode case folding: it is older than 17 and built "
+    "without ICU, and its database has LC_CTYPE {}. Upgrade it, or use one with ICU, "
+    "or restore a dump into a database with LC_CTYPE C.UTF-8. Then migrate again."
+)
 COLLATIONS = "SELECT collname FROM pg_collation WHERE collname = ANY(%s)"
 FOLD = """
 CREATE OR REPLACE FUNCTION tasks_fold(value text) RETURNS text
@@ -71,11 +79,23 @@ def swap(editor, made, dropped):
         editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
+def require_folding(cursor):
+    """Refuse a server that would silently find texts in one case only."""
+    cursor.execute(IS_ABLE)
+    if not cursor.fetchone()[0]:
+        cursor.execute(
+            "SELECT datctype FROM pg_database WHERE datname = current_database()"
+        )
+        raise CommandError(UNABLE.format(cursor.fetchone()[0]))
+
+
 def folding(connection):
     with connection.cursor() as cursor:
         cursor.execute(COLLATIONS, [list(FOLDINGS)])
         present = {name for (name,) in cursor.fetchall()}
-    chosen = next(name for name in FOLDINGS if name in present)
+        chosen = next(name for name in FOLDINGS if name in present)
+        if chosen == "default":
+            require_folding(cursor)
     return FOLDINGS[chosen].format(f'"{chosen}"')
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 ROOT: Path = settings.BASE_DIR
@@ -174,6 +175,41 @@ def test_an_interrupted_build_is_repaired_by_running_again(
     assert all(valid.values()), valid
 
 
+# 0006 of tasks
+
+FOLDED = import_module("tasks.migrations.0006_folded_text")
+
+
+@pytest.fixture
+def locale_c(url: str, query: Query) -> None:
+    """Make the database once more, with a locale that knows ASCII only."""
+    name = urlsplit(url).path[1:]
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 LOCALE 'C' LOCALE_PROVIDER libc"
+        )
+
+
+@pytest.mark.usefixtures("locale_c", "query")
+def test_server_that_cannot_fold_is_refused_before_anything_is_changed(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(FOLDED, "FOLDINGS", {"default": FOLDED.FOLDINGS["default"]})
+        with pytest.raises(CommandError, match=r"ICU.*LC_CTYPE.*again"):
+            migrate()
+    with psycopg.connect(url) as other:
+        indexes = {name for name, _ in other.execute(INDEXES).fetchall()}
+        assert indexes > FIRST_ONLINE
+        assert not indexes & {"task_title_folded", "task_text_trigram"}
+    migrate()
+
+    with psycopg.connect(url) as other:
+        found = other.execute("SELECT tasks_fold('\u041c\u041e\u0406')").fetchone()
+        assert found == ("\u043c\u043e\u0456",)
+
+
 # The linters of .ci/lint_migrations.py
 
 FAULTS = {
@@ -203,7 +239,7 @@ FAULT = """
 from django.db import migrations, models
 
 class Migration(migrations.Migration):
-    dependencies = [("tasks", "0002_postgresql_indexes")]
+    dependencies = [("tasks", "{}")]
     operations = [{}]
 """
 
@@ -238,8 +274,9 @@ def test_linters_pass_ours() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_both_linters_find_a_planted_fault(copy: Path, fault: str) -> None:
     operation, words = FAULTS[fault]
-    planted = copy / "tasks" / "migrations" / "0003_planted.py"
-    planted.write_text(FAULT.format(operation))
+    migrations = copy / "tasks" / "migrations"
+    last = max(path.stem for path in migrations.glob("0*.py"))
+    (migrations / "9999_planted.py").write_text(FAULT.format(last, operation))
     done = lint(copy)
     output = done.stdout + done.stderr
 
