@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 NOW = "now"  # stands for the moment of the write, which only the answer tells
 DEFAULTS = {
@@ -59,6 +60,11 @@ def shown(task: Wire) -> Wire:
     return {name: value for name, value in task.items() if name != "deletedAt"}
 
 
+def folded(text: str) -> str:
+    """As texts are compared: by letters, however they are cased or composed."""
+    return normalize("NFC", normalize("NFC", text).casefold())
+
+
 def is_overdue(task: Wire) -> bool:
     return task["dueDate"] == PAST and task["status"] != "DONE"
 
@@ -70,7 +76,7 @@ def matches(task: Wire, query: Wire) -> bool:
         "priority": lambda v: task["priority"] in v.split(","),
         "dueDate": lambda v: task["dueDate"] is None,
         "overdue": lambda v: is_overdue(task) == (v == "true"),
-        "q": lambda v: v.lower() in text.lower(),
+        "q": lambda v: folded(v) in folded(text),
     }
     return all(tests[name](v) for name, v in query.items() if name in tests)
 
@@ -81,6 +87,8 @@ def ordered(tasks: list[Wire], sort: str) -> list[Wire]:
     def key(task: Wire) -> Any:
         if name in {"createdAt", "updatedAt"}:
             return datetime.fromisoformat(task[name])
+        if name == "title":
+            return folded(task[name])
         return RANKS[task[name]] if name == "priority" else task[name]
 
     by_id = sorted(tasks, key=lambda t: t["id"], reverse=is_descending)
