@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 KEY = 7_461_736_461  # of the advisory lock; chosen once, by chance
@@ -25,13 +24,15 @@ def migration_lock(connection: Any, wait: Callable[[], object]) -> Iterator[None
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [KEY])
         return
-    name = connection.settings_dict["NAME"]
-    folder = os.open(Path(str(name)).resolve().parent, os.O_RDONLY)
+    # Beside the database: to close a descriptor of its own file would drop the locks
+    # that SQLite has on it.
+    name = f"{connection.settings_dict['NAME']}.migrating"
+    file = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        poll(lambda: try_file_lock(folder), wait)
+        poll(lambda: try_file_lock(file), wait)
         yield
     finally:
-        os.close(folder)
+        os.close(file)
 
 
 def poll(attempt: Callable[[], bool], wait: Callable[[], object]) -> None:
@@ -49,9 +50,9 @@ def try_advisory_lock(cursor: Any) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def try_file_lock(folder: int) -> bool:
+def try_file_lock(file: int) -> bool:
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
