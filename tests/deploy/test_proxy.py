@@ -159,10 +159,10 @@ def test_error_of_the_api_is_passed_on_as_it_is(proxy: Proxy) -> None:
 def test_body_of_the_limit_reaches_the_api(proxy: Proxy) -> None:
     body = b'"' + b"x" * (MAX_BODY_BYTES - 2) + b'"'
 
-    status, _, answer = proxy.ask("POST", "/api/auth/logout", body, **JSON)
+    status, _, answer = proxy.ask("POST", "/api/tasks", body, **JSON)
 
-    assert status == 400
-    assert json.loads(answer)["error"]["code"] == "VALIDATION_ERROR"
+    assert status == 401
+    assert json.loads(answer)["error"]["code"] == "AUTHENTICATION_ERROR"
 
 
 def test_refusal_of_a_large_body_is_passed_on(proxy: Proxy) -> None:

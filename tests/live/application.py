@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from threading import Event
 from typing import Any
 
+from django.conf import settings
+
 from taskapi import asgi
 from taskapi.http import gunicorn_worker, request_body
 from tests.live.gunicorn import BIG
@@ -108,4 +110,5 @@ def wsgi(environ: dict[str, Any], start: Start) -> Any:
     return text(start, environ["PATH_INFO"].encode() + environ["wsgi.input"].read())
 
 
-application = asgi.Application(wsgi, int(os.environ["WEB_THREADS"]), BIG)
+settings.MAX_BODY_BYTES = BIG
+application = asgi.Application(wsgi, int(os.environ["WEB_THREADS"]))

@@ -45,6 +45,13 @@ def cursor_is_made_up(request: Any, answer: Answer) -> bool:
     return fields <= {"cursor", "page"} and bool(fields)
 
 
+def mark_is_not_of_the_format(request: Any, answer: Answer) -> bool:
+    """A byte order mark is for CSV; no schema relates two parameters."""
+    asked = parse_qs(urlsplit(request.url).query, keep_blank_values=True)
+    fields = [detail["field"] for detail in told(answer).get("details", [])]
+    return fields == ["bom"] and asked.get("format") != ["csv"]
+
+
 def body_is_beyond_a_schema(request: Any, answer: Answer) -> bool:
     """Every detail names something that JSON Schema has no word for."""
     details = told(answer).get("details", [])
@@ -87,6 +94,7 @@ REJECTED: list[Callable[[Any, Answer], bool]] = [
     version_is_not_current,
     key_came_before,
     cursor_is_made_up,
+    mark_is_not_of_the_format,
     body_is_beyond_a_schema,
 ]
 
