@@ -90,9 +90,10 @@ def recent_state() -> tuple[bytes, bool]:
     """
     global recent
     with checking:
-        now = time.monotonic()
-        if not recent or recent[0] < now - MOST_SECONDS_OLD:
-            recent = now, state()
+        if not recent or recent[0] < time.monotonic() - MOST_SECONDS_OLD:
+            found = state()
+            # Timed afterwards: who waited for a slow check need not repeat it.
+            recent = time.monotonic(), found
         return recent[1]
 
 
