@@ -17,6 +17,7 @@ from django.db.models import F
 
 from accounts.models import User
 
+SESSIONS_PER_PAGE = 500
 USER_FIELDS = {
     "isActive": F("is_active"),
     "createdAt": F("created_at"),
@@ -39,10 +40,15 @@ def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
     """Yield the name and the rows of each kind of data that this app stores."""
     users = User.objects.filter(pk=user.pk)
     yield "user", users.values("id", "name", "email", "role", "revision", **USER_FIELDS)
-    yield (
-        "sessions",
-        user.sessions.order_by("created_at").values("id", **SESSION_FIELDS),
-    )
+    yield "sessions", sessions(user)
+
+
+def sessions(user: User) -> Iterator[Any]:
+    """By the time of the login."""
+    pks = list(user.sessions.order_by("created_at").values_list("pk", flat=True))
+    for start in range(0, len(pks), SESSIONS_PER_PAGE):
+        page = user.sessions.filter(pk__in=pks[start : start + SESSIONS_PER_PAGE])
+        yield from page.order_by("created_at").values("id", **SESSION_FIELDS)
 
 
 def erase_owned(user: User) -> None:

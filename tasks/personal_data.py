@@ -2,57 +2,75 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Value
 
-from tasks.models import IdempotencyRecord, Task, TaskChange
+from taskapi.db.pages import in_pages
+from tasks.models import IdempotencyRecord, Task, TaskChange, TaskQuerySet
 from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
+
+MAX_CHANGES = 5000  # whose sizes are held at once
 
 
 def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
     """Yield the name and the rows of each kind of data that this app stores."""
     tasks = Task.objects.filter(user_id=user.pk)
     show_task = TrashedTaskSerializer().to_representation
-    yield "tasks", (show_task(task) for chunk in in_chunks(tasks) for task in chunk)
+    yield "tasks", (show_task(task) for task in rows(tasks, Task.TEXT_OCTETS))
     show_change = TaskChangeSerializer().to_representation
     yield (
         "history",
-        (
-            {"taskId": change.task_id, **show_change(change)}
-            for chunk in in_chunks(tasks.only("pk"))
-            for change in TaskChange.objects.filter(task__in=chunk).order_by(
-                "task", "id"
-            )
-        ),
+        ({"taskId": each.task_id, **show_change(each)} for each in history(tasks)),
     )
-    responses = IdempotencyRecord.objects.filter(user_id=user.pk)
+    records = IdempotencyRecord.objects.filter(user_id=user.pk)
     yield (
         "idempotencyKeys",
         (
             {
-                "key": response.key,
-                "status": response.status,
-                "body": response.body,
-                "createdAt": response.created_at,
+                "key": record.key,
+                "status": record.status,
+                "body": record.body,
+                "createdAt": record.created_at,
             }
-            for chunk in in_chunks(responses)
-            for response in chunk
+            for record in rows(records, IdempotencyRecord.OCTETS)
         ),
     )
 
 
-def in_chunks(rows: QuerySet[Any], size: int = 500) -> Iterator[list[Any]]:
-    """Yield all rows by the primary key, with a query for each chunk.
+def rows(queryset: QuerySet[Any], size: Any, **options: Any) -> Iterator[Any]:
+    for page in in_pages(queryset, size, **options):
+        yield from page
 
-    Not with a cursor: it would keep a transaction open for a slow reader, and does not
-    work behind PgBouncer.
+
+def history(tasks: TaskQuerySet) -> Iterator[TaskChange]:
+    """The changes of tasks, in few queries for many short histories and with bounded
+    ones for a long history.
     """
-    rows = rows.order_by("pk")
-    chunk = list(rows[:size])
-    while chunk:
-        yield chunk
-        chunk = list(rows.filter(pk__gt=chunk[-1].pk)[:size])
+    for page in in_pages(tasks.only("pk"), Value(0)):
+        pks = [task.pk for task in page]
+        changes = TaskChange.objects.filter(task__in=pks).order_by("task")
+        counts = changes.values_list("task").annotate(number=Count("pk"))
+        for group in in_groups(counts, MAX_CHANGES):
+            # One task's are read by the index of its versions.
+            key = "version" if len(group) == 1 else "pk"
+            those = TaskChange.objects.filter(task__in=group)
+            yield from rows(those, TaskChange.OCTETS, key=key, max_rows=MAX_CHANGES)
+
+
+def in_groups(counts: Iterable[tuple[UUID, int]], room: int) -> Iterator[list[UUID]]:
+    """Tasks that have so many changes together, or one that has more."""
+    group: list[UUID] = []
+    total = 0
+    for task_id, count in counts:
+        if group and total + count > room:
+            yield group
+            group, total = [], 0
+        group.append(task_id)
+        total += count
+    if group:
+        yield group
 
 
 def erase_owned(user: AbstractBaseUser) -> None:

@@ -17,6 +17,7 @@ from accounts.views.sessions import start_session, tokens
 from taskapi.api.caching import not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH
 from taskapi.api.preconditions import BOTH, Precondition, content_tag, entity_tags
+from taskapi.api.streams import stream_response
 
 
 class EmailTaken(APIException):
@@ -94,10 +95,14 @@ class ExportView(AccountView):
     @extend_schema(operation_id="exportMe", responses={200: EXPORT})
     def get(self, request: Request) -> StreamingHttpResponse:
         """Export all data of the user, streamed as one JSON object."""
+        user = self.user
+        response = stream_response(
+            user.pk,
+            lambda: personal_data.stream(user),
+            content_type="application/json",
+            headers={"Content-Disposition": 'attachment; filename="export.json"'},
+        )
         self.record("export")
-        chunks = personal_data.stream(self.user)
-        response = StreamingHttpResponse(chunks, content_type="application/json")
-        response["Content-Disposition"] = 'attachment; filename="export.json"'
         return response
 
 

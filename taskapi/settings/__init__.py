@@ -70,6 +70,8 @@ RATE_LIMITS = {
     "user": env.limit("RATE_LIMIT_USER", "600/1m"),
 }
 WEB_THREADS = positive_int("WEB_THREADS", 4)
+MAX_STREAMS = positive_int("MAX_STREAMS", 16)
+MAX_STREAMS_PER_USER = positive_int("MAX_STREAMS_PER_USER", 4)
 MAX_BODY_BYTES = positive_int("MAX_BODY_BYTES", 4 * 1024 * 1024)
 # By the start of the path: most of these need no token.
 MAX_BODY_BYTES_UNDER = {"/api/auth/": 64 * 1024}

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import cast
 from uuid import UUID
 
@@ -60,5 +60,8 @@ def trash(
 def export_csv(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> StreamingHttpResponse:
-    snapshot = Snapshot(tasks, source=Task.objects.select_related("user"))
-    return CSV.attachment(csv_format.write(with_owners(snapshot), EXPORT_COLUMNS))
+    def rows() -> Iterator[str]:
+        snapshot = Snapshot(tasks, source=Task.objects.select_related("user"))
+        return csv_format.write(with_owners(snapshot), EXPORT_COLUMNS)
+
+    return CSV.attachment(request.user.pk, rows)

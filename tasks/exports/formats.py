@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
+from taskapi.api.streams import stream_response
 from tasks.exports import csv_format, ical
 from tasks.fields import NAMES
 
@@ -28,8 +29,11 @@ class Format:
         is_text = self.media_type.startswith("text/")
         return f"{self.media_type}; charset=utf-8" if is_text else self.media_type
 
-    def attachment(self, pieces: Iterable[str]) -> StreamingHttpResponse:
-        return StreamingHttpResponse(
+    def attachment(
+        self, user_id: Any, pieces: Callable[[], Iterable[str]]
+    ) -> StreamingHttpResponse:
+        return stream_response(
+            user_id,
             pieces,
             content_type=self.content_type,
             headers={
@@ -46,7 +50,8 @@ def write_jsonl(pages: Pages) -> Iterator[str]:
     """Write JSON Lines: one object per line."""
     encode = json.JSONEncoder(ensure_ascii=False).encode
     for rows in pages:
-        yield "".join(f"{encode(row).translate(LINE_ENDS)}\n" for row in rows)
+        for row in rows:
+            yield f"{encode(row).translate(LINE_ENDS)}\n"
 
 
 CSV = Format("csv", "text/csv", partial(csv_format.write, columns=COLUMNS))

@@ -20,7 +20,7 @@ MAX_LINE_OCTETS = 75
 def write(pages: Iterable[list[dict[str, Any]]]) -> Iterator[str]:
     yield OPENING
     for rows in pages:
-        yield "".join(map(todo, rows))
+        yield from map(todo, rows)
     yield CLOSING
 
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from taskapi.api import datetimes
+from taskapi.db.pages import fetch, in_pages, split
 from tasks.fields import HISTORY_FIELDS
 from tasks.models import Priority, Task, TaskChange
 
@@ -46,29 +47,36 @@ class Snapshot:
         return len(self.versions)
 
     def pages(self, size: int = PAGE_SIZE) -> Iterator[list[Task]]:
+        """Pages of up to so many tasks, and of MAX_PAGE_BYTES of text."""
         for start in range(0, len(self), size):
-            versions = self.versions[start : start + size]
-            pks = [self.id_of(start + index) for index in range(len(versions))]
-            found = self.source.in_bulk(pks)
-            yield [
-                as_of(version, found[pk])
-                for pk, version in zip(pks, versions, strict=True)
-                if pk in found
-            ]
+            versions = {
+                self.id_of(index): self.versions[index]
+                for index in range(start, min(start + size, len(self)))
+            }
+            sizes = text_sizes(list(versions))
+            for pks in split((pk, sizes[pk]) for pk in versions if pk in sizes):
+                yield [as_of(versions[t.pk], t) for t in fetch(self.source, pks)]
 
     def id_of(self, index: int) -> UUID:
         start = index * ID_BYTES
         return UUID(bytes=bytes(self.ids[start : start + ID_BYTES]))
 
 
+def text_sizes(pks: list[UUID]) -> dict[UUID, int]:
+    tasks = Task.objects.filter(pk__in=pks).annotate(page_octets=Task.TEXT_OCTETS)
+    return dict(tasks.values_list("pk", "page_octets"))
+
+
 def as_of(version: int, task: Task) -> Task:
     """Revert the task, in memory, to this version."""
     if task.version != version:
-        for change in task.changes.filter(version__gt=version).order_by("-version"):
-            revert(change, task)
+        later = task.changes.filter(version__gt=version)
+        for page in in_pages(later, TaskChange.OCTETS, key="-version"):
+            for change in page:
+                revert(change, task)
         task.version = version
-        last = task.changes.filter(version__lte=version).order_by("version").last()
-        task.updated_at = cast(TaskChange, last).changed_at
+        kept = task.changes.filter(version__lte=version).order_by("version")
+        task.updated_at = cast(Any, kept.values_list("changed_at", flat=True).last())
     return task
 
 

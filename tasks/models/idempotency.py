@@ -1,6 +1,8 @@
 from django.conf import settings
 from django.db import models
 
+from taskapi.db.pages import octets
+
 
 class IdempotencyRecord(models.Model):
     """The response to a request with an Idempotency-Key (taskapi.api.idempotency)."""
@@ -19,6 +21,8 @@ class IdempotencyRecord(models.Model):
     headers = models.JSONField()
     body = models.TextField()
     created_at = models.DateTimeField(db_index=True)
+
+    OCTETS = octets("body")
 
     class Meta:
         db_table = "tasks_storedanswer"

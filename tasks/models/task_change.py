@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 from taskapi.db.instances import new
+from taskapi.db.pages import octets
 from tasks.fields import diff
 
 if TYPE_CHECKING:  # tasks create their changes
@@ -24,6 +25,8 @@ class TaskChange(models.Model):
     changed_at = models.DateTimeField()
     request_id = models.CharField(max_length=64, blank=True)
     fields = models.JSONField()
+
+    OCTETS = octets("fields")
 
     class Meta:
         db_table = "tasks_change"

@@ -10,6 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.db.models import Count, Q
 
+from taskapi.db.pages import octets
 from tasks.fields import HISTORY_FIELDS
 from tasks.models.choices import Priority, Status
 from tasks.models.task_change import TaskChange
@@ -108,6 +109,7 @@ class Task(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = TaskQuerySet.as_manager()
+    TEXT_OCTETS = octets("title", "description")
 
     class Meta:
         constraints = [

@@ -71,8 +71,10 @@ class ExportViewSet(TaskView):
         """Download tasks, filtered and sorted like the list, as they are now."""
         chosen = self.chosen()
         options = {"bom": True} if self.wants_bom(chosen) else {}
-        snapshot = Snapshot(self.filter_queryset(self.get_queryset()))
-        return chosen.attachment(chosen.write(shown(snapshot), **options))
+        tasks = self.filter_queryset(self.get_queryset())
+        return chosen.attachment(
+            request.user.pk, lambda: chosen.write(shown(Snapshot(tasks)), **options)
+        )
 
     def wants_bom(self, chosen: Format) -> bool:
         value = self.request.query_params.get("bom", "false")

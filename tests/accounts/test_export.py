@@ -4,8 +4,6 @@ from typing import Any
 from rest_framework.test import APIClient
 
 from accounts.models import Session, User
-from tasks import personal_data as tasks_data
-from tasks.models import Task
 from tests.accounts.clock import Clock
 from tests.accounts.wire import assert_anonymous_refused, bearer, sign_in
 from tests.factories import make_session, make_task
@@ -114,11 +112,3 @@ def test_it_is_a_download(alice_api: APIClient) -> None:
 
 def test_it_needs_an_access_token(api: APIClient, db: None) -> None:
     assert_anonymous_refused(api.get("/api/auth/me/export"))
-
-
-def test_more_rows_than_a_chunk_are_all_exported(alice: User) -> None:
-    made = {make_task(alice, title=f"Task {n}").pk for n in range(7)}
-    chunks = list(tasks_data.in_chunks(Task.objects.filter(user_id=alice.pk), size=3))
-
-    assert [len(chunk) for chunk in chunks] == [3, 3, 1]
-    assert {task.pk for chunk in chunks for task in chunk} == made
