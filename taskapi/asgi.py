@@ -13,12 +13,16 @@ from typing import Any
 
 from django.conf import settings
 
-from taskapi.http.environ import Refusal, check_head, make_environ
+from taskapi.http.environ import Environ, Refusal, check_head, make_environ
 from taskapi.http.request_body import BodyReceiver, Message, Receive
 from taskapi.http.wsgi_response import Response, respond
 from taskapi.wsgi import application as wsgi_application
 
 Send = Callable[[Message], Awaitable[None]]
+
+# Answered by threads of their own, however busy the others are.
+PROBES = {"/livez", "/readyz", "/health"}
+PROBE_THREADS = 2
 
 
 class Application:
@@ -27,6 +31,7 @@ class Application:
     def __init__(self, wsgi: Any, threads: int) -> None:
         self.wsgi = wsgi
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probes")
         self.finished_calls = 0  # in threads
         self.bodies = BodyReceiver()
 
@@ -42,10 +47,17 @@ class Application:
                 environ["taskapi.refusal"] = refusal.args
             environ["wsgi.input"] = BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
-            response = await self.run(respond, self.wsgi, environ)
+            if environ["PATH_INFO"] in PROBES:
+                response = await self.probe(environ)
+            else:
+                response = await self.run(respond, self.wsgi, environ)
         finally:
             self.bodies.release(len(body))
         await self.send(response, send)
+
+    async def probe(self, environ: Environ) -> Response:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.probes, respond, self.wsgi, environ)
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()

@@ -9,12 +9,23 @@ import os
 import signal
 from types import FrameType
 
-# One byte that the workers, forked from the master, see change.
+# What the workers, forked from the master, see change: one byte, and the number of the
+# youngest worker that accepts connections.
 draining = mmap.mmap(-1, 1)
+youngest = memoryview(mmap.mmap(-1, 8)).cast("Q")
 
 
 def is_draining() -> bool:
     return draining[0] == 1
+
+
+def announce_accepting(age: int) -> None:
+    """In a worker, while it accepts connections; `age` is gunicorn's, which grows."""
+    youngest[0] = max(youngest[0], age)
+
+
+def has_successor(age: int) -> bool:
+    return youngest[0] > age
 
 
 def drain_before_stop(seconds: int) -> None:

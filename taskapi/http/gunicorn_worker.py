@@ -7,6 +7,7 @@ plain text. Each method here overrides one of gunicorn's; tests/live/test_connec
 has a test for each.
 """
 
+import asyncio
 import os
 from array import array
 from contextlib import suppress
@@ -31,6 +32,11 @@ KEEPALIVE_MARGIN_SECONDS = 5
 MAX_UNREAD_SECONDS = 30
 ANNOUNCE_SECONDS = 0.5
 STOP_IDLE_SECONDS = 2
+# How long a worker that is replaced goes on: until the next one accepts connections,
+# and until its responses are read.
+SUCCESSOR_SECONDS = 15
+MAX_REPLACED_SECONDS = 3600
+STOP_STEP_SECONDS = 0.1
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]
@@ -222,6 +228,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         self.heartbeat: Any = None
         self.finished_calls = 0
         self.is_stopping = False
+        self.stopping: asyncio.Task[None] | None = None
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -239,6 +246,8 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
 
     def notify(self) -> None:
         """Once a second."""
+        if not self.is_stopping:
+            graceful_shutdown.announce_accepting(self.age)
         for connection in list(self.connections):
             connection.drop_if_unread(self.loop.time())
         self.tell_arbiter()
@@ -253,18 +262,50 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         self.finished_calls = self.asgi.finished_calls
 
     def handle_exit_signal(self) -> None:
+        """The arbiter repeats the signal once a second."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            self.stopping = self.loop.create_task(self.stop_accepting())
+
+    async def stop_accepting(self) -> None:
         """Accept no more connections, and announce the end on the others first.
 
-        Gunicorn would close those whose response was just sent without announcement.
+        Gunicorn would close those whose response was just sent without announcement. A
+        worker that is replaced accepts until the next one does: that takes a second or
+        two to start, in which nobody would be served.
         """
-        self.is_stopping = True
+        deadline = self.loop.time() + SUCCESSOR_SECONDS
+        while not self.has_to_stop() and self.loop.time() < deadline:
+            await asyncio.sleep(STOP_STEP_SECONDS)
         for server in self.servers:
             server.close()
-        self.loop.call_later(ANNOUNCE_SECONDS, super().handle_exit_signal)
+        await asyncio.sleep(ANNOUNCE_SECONDS)
+        super().handle_exit_signal()
+
+    def has_to_stop(self) -> bool:
+        has_successor = graceful_shutdown.has_successor(self.age)
+        return has_successor or graceful_shutdown.is_draining() or not self.alive
 
     async def _shutdown(self) -> None:
         self.loop.call_later(STOP_IDLE_SECONDS, self.close_idle_connections)
+        await self.finish_responses()
         await super()._shutdown()
+
+    async def finish_responses(self) -> None:
+        """Once replaced, send what is being read, for longer than `graceful_timeout`:
+        an export may take a slow client minutes. The arbiter kills a worker that is not
+        replaced but stopped.
+        """
+        deadline = self.loop.time() + MAX_REPLACED_SECONDS
+        while (
+            graceful_shutdown.has_successor(self.age)
+            and any(not connection.is_idle for connection in self.connections)
+            and not self._quick_shutdown
+            and self.ppid == os.getppid()
+            and self.loop.time() < deadline
+        ):
+            self.notify()
+            await asyncio.sleep(STOP_STEP_SECONDS)
 
     def close_idle_connections(self) -> None:
         for connection in list(self.connections):

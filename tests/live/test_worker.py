@@ -180,10 +180,21 @@ def test_requests_wait_while_every_thread_is_busy(live: Server, database: str) -
         quick.open()
         with writes_held_up(live, database, THREADS):
             sleep(0.3)
-            waiting = threads.submit(quick.ask, LIVEZ)
+            waiting = threads.submit(quick.ask, request("GET", "/"))
             sleep(0.3)
             assert not waiting.done()
         assert waiting.result(10).status == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
+def test_probes_are_answered_while_every_thread_is_busy(
+    live: Server, database: str, path: str
+) -> None:
+    with closing(live.connection(0)) as quick:
+        quick.open()
+        with writes_held_up(live, database, THREADS):
+            sleep(0.3)
+            assert quick.ask(request("GET", path)).status == 200
 
 
 @pytest.mark.full
