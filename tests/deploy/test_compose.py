@@ -92,6 +92,17 @@ def test_every_container_is_confined(compose: dict[str, Any]) -> None:
         assert "build" in service or service["user"] not in {"root", "0"}, name
 
 
+def test_proxy_stores_bodies_and_answers_apart(compose: dict[str, Any]) -> None:
+    """Else who reads slowly would leave no room for what others send."""
+    places = [each.split(":") for each in compose["services"]["proxy"]["tmpfs"]]
+    text = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text()
+    used = re.findall(r"(?:client_body|proxy)_temp_path (\S+);", text)
+
+    assert sorted(used) == ["/tmp/body", "/tmp/proxy"]
+    assert {path for path, _ in places} == {"/tmp", *used}
+    assert all(options.startswith("size=") for _, options in places)
+
+
 def test_only_the_proxy_is_reachable(compose: dict[str, Any]) -> None:
     services = compose["services"]
     assert [name for name in services if "ports" in services[name]] == ["proxy"]

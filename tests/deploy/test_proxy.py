@@ -366,6 +366,62 @@ def test_stalled_clients_hold_up_nobody(proxy: Proxy) -> None:
     assert time.monotonic() - started < 2
 
 
+@pytest.fixture(scope="module")
+def export(proxy: Proxy) -> bytes:
+    """A request for an export of 6 MB."""
+    registered = register(proxy)
+    assert registered[0] == 201, registered
+    token = f"Bearer {json.loads(registered[2])['accessToken']}"
+    task = {"title": "x", "description": "\N{EURO SIGN}" * 5000}
+    batch = json.dumps({"operations": [{"op": "create", "data": task}] * 100})
+    for _ in range(4):
+        made = proxy.ask("POST", "/api/tasks/batch", batch, **JSON, Authorization=token)
+        assert made[0] == 200, made
+    head = "GET /api/tasks/export?format=jsonl HTTP/1.1\r\nHost: localhost\r\n"
+    return f"{head}Authorization: {token}\r\nConnection: close\r\n\r\n".encode()
+
+
+def start_export(proxy: Proxy, message: bytes) -> ssl.SSLSocket:
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    plain.settimeout(40)
+    plain.connect(("127.0.0.1", proxy.port))
+    context = ssl.create_default_context(cafile=proxy.folder / "tls_certificate")
+    client = context.wrap_socket(plain, server_hostname="localhost")
+    client.sendall(message)
+    return client
+
+
+def test_exports_are_not_stored(proxy: Proxy, export: bytes) -> None:
+    """Six slow readers filled the disk of the proxy, and then POSTs were 500."""
+    with ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(closing(start_export(proxy, export)))
+            assert client.recv(12) == b"HTTP/1.1 200"
+        time.sleep(2)
+        stored = [
+            (path, path.stat().st_size)
+            for path in (proxy.folder / "tmp").rglob("*")
+            if path.is_file() and "nginx.pid" not in path.name
+        ]
+
+        assert stored == []
+        assert proxy.ask("POST", "/api/auth/login", bytes(100_000))[0] in {400, 413}
+
+
+def test_steady_reader_of_an_export_gets_all_of_it(proxy: Proxy, export: bytes) -> None:
+    received, rate, started = 0, 150_000, time.monotonic()
+    tail = b""
+    with closing(start_export(proxy, export)) as client:
+        while data := client.recv(rate // 10):
+            received += len(data)
+            tail = (tail + data)[-5:]
+            time.sleep(max(0, started + received / rate - time.monotonic()))
+
+    assert received > 6_000_000
+    assert tail == b"0\r\n\r\n"
+
+
 def test_api_that_is_away(start: Start) -> None:
     proxy = start([free_port(), free_port()])
 
