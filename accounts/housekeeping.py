@@ -7,11 +7,13 @@ from functools import partial
 from django.contrib.sessions.models import Session as AdminSession
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from accounts import personal_data
 from accounts.models import Session
 from taskapi.db.batches import delete_batch
 
 
 def expired(now: datetime) -> Iterator[tuple[str, Callable[[int], int]]]:
+    yield "rows of erased accounts", personal_data.erase_next_batch
     sessions = Session.objects.filter(expires_at__lt=now)
     yield "sessions", partial(delete_batch, sessions)
     admin_sessions = AdminSession.objects.filter(expire_date__lt=now)

@@ -1,21 +1,25 @@
 """Exports and erases all data of a user.
 
 Each app adds a module like this one to settings.PERSONAL_DATA, with `export` and
-`erase_owned`.
+`erase_batch`.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import User
+from accounts.models import Session, User
+from taskapi.db.batches import delete_batch
 
 SESSIONS_PER_PAGE = 500
 USER_FIELDS = {
@@ -51,10 +55,20 @@ def sessions(user: User) -> Iterator[Any]:
         yield from page.order_by("created_at").values("id", **SESSION_FIELDS)
 
 
-def erase_owned(user: User) -> None:
-    # The log of the admin contains the e-mail address, too.
-    LogEntry.objects.filter(object_id=str(user.pk)).delete()
-    User.objects.filter(pk=user.pk).delete()
+def erase_batch(user_id: UUID, size: int) -> int:
+    """Remove up to so many rows of an erased user; how many, 0 if none is left.
+
+    The user is last: while its row is there, the others are found by it.
+    """
+    rows = (
+        Session.objects.filter(user_id=user_id),
+        OutstandingToken.objects.filter(user_id=user_id),
+        LogEntry.objects.filter(user_id=user_id),
+    )
+    for each in rows:
+        if count := delete_batch(each, size):
+            return count
+    return User.objects.erased().filter(pk=user_id).delete()[0]
 
 
 def stream(user: User) -> Iterator[str]:
@@ -73,11 +87,25 @@ def stream(user: User) -> Iterator[str]:
 
 
 def erase(user: User) -> None:
-    """Delete the account and everything it owns in one transaction."""
+    """Hide the account from everybody in one short transaction; User.DoesNotExist.
+
+    Housekeeping removes the rows, which may be many, in batches of `erase_batch`.
+    """
     with transaction.atomic():
-        User.objects.get_for_update(user.pk)
-        for module in reversed(modules()):
-            module.erase_owned(user)
+        User.objects.get_for_update(user.pk).erase(now=timezone.now())
+        # The log of the admin contains the e-mail address, too.
+        log = LogEntry.objects.filter(object_id=str(user.pk))
+        log._raw_delete(using="default")
+
+
+def erase_next_batch(size: int) -> int:
+    """Remove up to so many rows of the user that was erased first; how many."""
+    erased = User.objects.erased().order_by("erased_at", "pk")
+    user_id = erased.values_list("pk", flat=True).first()
+    if user_id is None:
+        return 0
+    counts = (each.erase_batch(user_id, size) for each in reversed(modules()))
+    return next(filter(None, counts), 0)
 
 
 def modules() -> list[Any]:

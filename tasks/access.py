@@ -7,6 +7,7 @@ rule: users see and edit the tasks of their own space, and no others.
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from rest_framework.exceptions import NotFound, PermissionDenied
 
 from tasks.models import Task, TaskQuerySet
@@ -33,9 +34,12 @@ def visible_to(principal: Principal) -> TaskQuerySet:
 
 
 def check_visible(owner_id: UUID, principal_id: UUID) -> None:
-    """TaskForbidden where a task of this owner may not be read."""
+    """TaskForbidden where a task of this owner may not be read; TaskNotFound where the
+    owner is erased and the task not yet removed.
+    """
     if owner_id != principal_id:
-        raise TaskForbidden
+        owners = get_user_model()._default_manager.filter(pk=owner_id)
+        raise TaskForbidden if owners.exists() else TaskNotFound
 
 
 def check_editable(owner_id: UUID, principal_id: UUID) -> None:

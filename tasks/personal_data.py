@@ -7,11 +7,14 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Count, QuerySet, Value
 
+from taskapi.db.batches import delete_batch
 from taskapi.db.pages import in_pages
 from tasks.models import IdempotencyRecord, Task, TaskChange, TaskQuerySet
 from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
 
 MAX_CHANGES = 5000  # whose sizes are held at once
+# The response to a batch is as long as so many other rows.
+RECORD_ROWS = 20
 
 
 def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
@@ -73,8 +76,9 @@ def in_groups(counts: Iterable[tuple[UUID, int]], room: int) -> Iterator[list[UU
         yield group
 
 
-def erase_owned(user: AbstractBaseUser) -> None:
-    # In batches: the cascade of the user would load every row.
-    while Task.objects.filter(user_id=user.pk).hard_delete_batch():
-        pass
-    IdempotencyRecord.objects.filter(user_id=user.pk)._raw_delete(using="default")
+def erase_batch(user_id: UUID, size: int) -> int:
+    """Remove up to so many rows of an erased user; how many, 0 if none is left."""
+    records = IdempotencyRecord.objects.filter(user_id=user_id)
+    return Task.objects.filter(user_id=user_id).erase_batch(size) or delete_batch(
+        records, max(1, size // RECORD_ROWS)
+    )

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import audit
-from accounts.models import RevocationReason, Session
+from accounts.models import RevocationReason, Session, User
 
 MAX_SESSIONS = 50
 
@@ -99,7 +99,8 @@ class SessionAdmin(admin.ModelAdmin):
     actions = (end_chosen,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        return super().get_queryset(request).prefetch_related("user")
+        every = User.objects.without_erased(super().get_queryset(request))
+        return every.prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str

@@ -16,6 +16,8 @@ from rest_framework_simplejwt.token_blacklist.models import (
     OutstandingToken,
 )
 
+from accounts.models import User
+
 HELP = "The full jti of a token, or the full e-mail address of its user."
 
 admin.site.unregister([OutstandingToken, BlacklistedToken])
@@ -36,7 +38,11 @@ class TokenAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # A join would be executed for every row that precedes the page, too.
         tokens = super().get_queryset(request).select_related(None)
+        tokens = self.without_erased(tokens)
         return tokens.prefetch_related(f"{self.token_path}user")
+
+    def without_erased(self, tokens: QuerySet[Any]) -> QuerySet[Any]:
+        return User.objects.without_erased(tokens)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -54,4 +60,10 @@ class OutstandingTokenAdmin(TokenAdmin, SimpleOutstandingTokenAdmin):
 @admin.register(BlacklistedToken)
 class BlacklistedTokenAdmin(TokenAdmin, SimpleBlacklistedTokenAdmin):
     token_path = "token__"
+
+    def without_erased(self, tokens: QuerySet[Any]) -> QuerySet[Any]:
+        # Not by a path to the user, which would be a join.
+        erased = OutstandingToken.objects.filter(user__in=User.objects.erased())
+        return tokens.exclude(token__in=erased) if erased.exists() else tokens
+
     autocomplete_fields = ("token",)

@@ -27,7 +27,8 @@ ascii_only = RegexValidator(
 
 # The ORM would take two statements to move a counter and to read it.
 INCREMENT_REVISION = (
-    "UPDATE {table} SET revision = revision + 1 WHERE id = %s RETURNING revision"
+    "UPDATE {table} SET revision = revision + 1 WHERE id = %s AND erased_at IS NULL"
+    " RETURNING revision"
 )
 TRACKED_FIELDS = {"name", "email", "password", "role", "is_active"}
 
@@ -38,6 +39,21 @@ class Role(models.TextChoices):
 
 
 class UserManager(BaseUserManager["User"]):
+    """All users but those that are erased, of whom rows may still be there."""
+
+    def get_queryset(self) -> models.QuerySet["User"]:
+        return super().get_queryset().filter(erased_at=None)
+
+    def erased(self) -> models.QuerySet["User"]:
+        """Whose rows housekeeping removes; nobody else may see them."""
+        return User._base_manager.filter(erased_at__isnull=False)
+
+    def without_erased(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        """Rows of many users, without those of users who are erased."""
+        # Usually nobody is, and the admin counts faster what is not filtered.
+        erased = self.erased()
+        return rows.exclude(user__in=erased) if erased.exists() else rows
+
     def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email__lower=(email or "").lower())
 
@@ -93,6 +109,8 @@ class User(AbstractBaseUser):
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # From then on the account does not exist for anybody; see accounts.personal_data.
+    erased_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_login = None
     loaded_fields: dict[str, Any]
 
@@ -102,6 +120,13 @@ class User(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["erased_at"],
+                name="user_erased",
+                condition=Q(erased_at__isnull=False),
+            )
+        ]
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_unique"),
             models.CheckConstraint(
@@ -201,6 +226,24 @@ class User(AbstractBaseUser):
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_staff
+
+    def erase(self, *, now: datetime) -> None:
+        """Make the account unknown to everybody, and free its e-mail address.
+
+        The caller holds the user's row.
+        """
+        sessions = self.sessions.filter(ended_at=None)
+        sessions.update(ended_at=now, end_reason=RevocationReason.ACCOUNT_STATUS)
+        User.objects.filter(pk=self.pk).update(
+            erased_at=now,
+            # RFC 2606: no such domain will ever exist.
+            email=f"{self.pk.hex}@erased.invalid",
+            name="",
+            password=make_password(None),
+            role=Role.USER,
+            is_active=False,
+            session_epoch=F("session_epoch") + 1,
+        )
 
     def rename(self, name: str | None) -> Self:
         """Take a new name; None keeps the old one."""

@@ -111,7 +111,10 @@ class DeleteAccountView(PasswordView):
         operation_id="eraseMe", request=s.DeleteAccountSerializer, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Permanently erase the user's account and everything it owns."""
+        """Permanently erase the user's account and everything it owns.
+
+        Nothing of it can be read any more; what is stored is removed within a day.
+        """
         self.require_password(self.validate(s.DeleteAccountSerializer)["password"])
         personal_data.erase(self.user)
         self.record("erase")

@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection, transaction
 from django.http import HttpResponse
 from django.utils import timezone
@@ -86,6 +88,8 @@ def write_once(
     digest = fingerprint(request)
     claim_id = claim(request, key, digest)
     if claim_id is None:
+        # An account that was erased since the request was authenticated has no answers.
+        get_user_model()._default_manager.only("pk").get(pk=cast(UUID, request.user.pk))
         record = records().get(user_id=request.user.pk, key=key)
         if record.fingerprint != digest:
             raise KeyReused

@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -89,8 +90,10 @@ class TaskAdmin(admin.ModelAdmin):
     actions_on_any_number = ("export_csv",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        users: Any = get_user_model()._default_manager
         every = super().get_queryset(request).filter(ADMIN_INDEX_PREDICATE)
-        return every.prefetch_related("user")
+        shown: QuerySet[Task] = users.without_erased(every)
+        return shown.prefetch_related("user")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str

@@ -60,6 +60,26 @@ class TaskQuerySet(models.QuerySet["Task"]):
             rows_to_delete._raw_delete(using=self.db)
         return len(pks)
 
+    def erase_batch(self, size: int) -> int:
+        """Remove up to `size` changes of the first of these tasks, or those tasks once
+        they have no more; returns how many rows.
+
+        For owners who are erased: nobody else may see half of a history. Call in a
+        transaction.
+        """
+        # In the order of an index that starts with the owner.
+        tasks = self.order_by("updated_at", "pk")
+        pks = list(tasks.values_list("pk", flat=True)[:size])
+        changes = TaskChange.objects.filter(task__in=pks).values_list("pk", flat=True)
+        change_pks = list(changes[:size])
+        TaskChange.objects.filter(pk__in=change_pks)._raw_delete(using=self.db)
+        if len(change_pks) == size:
+            return size
+        log = LogEntry.objects.filter(object_id__in=[str(pk) for pk in pks])
+        log._raw_delete(using=self.db)
+        Task.objects.filter(pk__in=pks)._raw_delete(using=self.db)
+        return len(pks)
+
     def stats(self, now: datetime) -> dict[str, int]:
         """Counts of these tasks: `total`, a status or priority name, `overdue`, and
         `due_today` (the UTC day of `now`).

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
 from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -464,6 +466,7 @@ def test_deleting_a_user_removes_everything(
         act(browser, USERS, "delete_selected", alice, post="yes")
 
     assert list(User.objects.all()) == [root]
+    call_command("housekeeping", stdout=StringIO())
     assert not Task.objects.exists()
     assert not TaskChange.objects.exists()
     assert not Session.objects.exists()

@@ -223,7 +223,8 @@ def test_changed_password_ends_the_sessions(
 
 
 NOTHING = (
-    "Removed 0 sessions, 0 admin sessions, 0 tokens, 0 idempotency keys, "
+    "Removed 0 rows of erased accounts, 0 sessions, 0 admin sessions, 0 tokens, "
+    "0 idempotency keys, "
     "0 trashed tasks."
 )
 KEPT = timedelta(days=settings.TRASH_RETENTION_DAYS)
@@ -279,7 +280,8 @@ def test_housekeeping_removes_exactly_what_has_expired(run: Run, alice: User) ->
     printed = run("housekeeping")
 
     assert printed == (
-        "Removed 1 sessions, 1 admin sessions, 1 tokens, 1 idempotency keys, "
+        "Removed 0 rows of erased accounts, 1 sessions, 1 admin sessions, 1 tokens, "
+        "1 idempotency keys, "
         "1 trashed tasks."
     )
     models = [Session, AdminSession, OutstandingToken, IdempotencyRecord, Task]
