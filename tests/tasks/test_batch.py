@@ -1,3 +1,4 @@
+from random import Random
 from typing import Any
 from uuid import uuid4
 
@@ -365,3 +366,34 @@ def test_batch_moves_the_revision_once(alice_api: APIClient, alice: User) -> Non
     batch(alice_api, [create(str(n)) for n in range(10)])
 
     assert revisions() == [1]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="has no time limit")
+@pytest.mark.parametrize("op", ["create", "update"])
+def test_batch_of_long_random_texts_is_in_time(
+    alice_api: APIClient, alice: User, op: str
+) -> None:
+    """Each statement is, that is: the trigram index takes seconds for all of them."""
+    random = Random(1)
+    letters = [chr(n) for n in range(0x21, 0xD7FF) if chr(n).isalnum()]
+    texts = ["".join(random.choices(letters, k=5000)) for _ in range(100)]
+    operations: list[Any] = [
+        {"op": "create", "data": {"title": "x", "description": text}} for text in texts
+    ]
+    if op == "update":
+        made = make_tasks(alice, [{}] * 100)
+        operations = [
+            {"op": "update", "id": str(task.pk), "data": {"description": text}}
+            for task, text in zip(made, texts, strict=True)
+        ]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '1500ms'")
+
+    response = alice_api.post(
+        "/api/tasks/batch", {"operations": operations}, format="json"
+    )
+
+    assert response.status_code == 200
+    assert set(Task.objects.values_list("description", flat=True)) == set(texts)
+    assert len(set(Task.objects.values_list("revision", flat=True))) == 1
+    assert TaskChange.objects.filter(task__in=Task.objects.all()).count() >= 100
