@@ -111,6 +111,11 @@ class User(AbstractBaseUser):
     updated_at = models.DateTimeField(auto_now=True)
     # From then on the account does not exist for anybody; see accounts.personal_data.
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Of the stored responses; see taskapi.api.idempotency_allowance.
+    idempotency_bytes = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False
+    )
+    idempotency_since = models.DateTimeField(null=True, editable=False)
     last_login = None
     loaded_fields: dict[str, Any]
 

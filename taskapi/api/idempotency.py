@@ -23,6 +23,8 @@ from django.utils import timezone
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
+from taskapi.api import idempotency_allowance
+
 HEADER = "Idempotency-Key"
 STORED_HEADERS = ("Location", "ETag")
 # Quoted, or bare without a quote at its start.
@@ -95,6 +97,7 @@ def write_once(
             raise KeyReused
         return stored_response(record, {"Idempotency-Replayed": "true"})
     response = write()
+    idempotency_allowance.use(request.user.pk, len(response.content))
     records().filter(pk=claim_id).update(
         status=response.status_code,
         headers={k: response[k] for k in STORED_HEADERS if k in response},

@@ -43,7 +43,7 @@ WARM_UP = 12
 # the page and the count. A write reads the session, and then BEGIN, the owner's
 # revision, the task, the write and COMMIT; what only creates has nothing to read, and
 # is one statement without a transaction around it. An idempotency key adds BEGIN, the
-# claim, the stored response and COMMIT.
+# claim, the allowance, the stored response and COMMIT.
 COSTS = {
     "health": (0, 0),
     "list_cached": (1, 1),
@@ -55,7 +55,7 @@ COSTS = {
     "detail": (2, 1),
     "stats": (2, 1),
     "create": (2, 1),
-    "create_with_key": (6, 1),
+    "create_with_key": (7, 1),
     "patch": (6, 1),
     "delete": (6, 1),
     "batch_of_1": (2, 1),

@@ -4,6 +4,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from taskapi.api.idempotency_allowance import ROW_BYTES
 from tasks.models import IdempotencyRecord, Task, TaskChange
 from tests.factories import make_task
 from tests.tasks.conftest import Clock
@@ -280,3 +281,58 @@ def test_expired_key_may_carry_another_request(
 
     assert post(alice_api, "", {"title": "Other"}).status_code == 201
     assert post(alice_api, "", {"title": "Other"})["Idempotency-Replayed"] == "true"
+
+
+# How much is stored
+
+
+def stored_bytes(user: User) -> int:
+    bodies = IdempotencyRecord.objects.filter(user=user).values_list("body", flat=True)
+    return sum(len(body.encode()) + ROW_BYTES for body in bodies)
+
+
+def test_stored_responses_are_counted(alice_api: APIClient, alice: User) -> None:
+    for number in range(3):
+        post(alice_api, "", {"title": "\N{EURO SIGN}" * number + "x"}, key=str(number))
+    post(alice_api, "", {"title": ""}, key="refused")
+    post(alice_api, "", {"title": "x"}, key="0")
+
+    alice.refresh_from_db()
+    assert alice.idempotency_bytes == stored_bytes(alice)
+
+
+def test_no_more_is_stored_than_allowed(
+    alice_api: APIClient, bob_api: APIClient, alice: User, clock: Clock, settings: Any
+) -> None:
+    first = post(alice_api, "", NEW, key="1")
+    settings.QUOTA_IDEMPOTENCY_BYTES = 2 * stored_bytes(alice)
+    assert post(alice_api, "", NEW, key="2").status_code == 201
+    clock.advance(hours=1)
+
+    refused = post(alice_api, "", NEW, key="3")
+
+    assert refused.status_code == 429
+    assert error_of(refused)["code"] == "RATE_LIMITED"
+    assert "QUOTA_IDEMPOTENCY_BYTES" in error_of(refused)["message"]
+    assert refused["Retry-After"] == str(23 * 3600)
+    assert Task.objects.count() == IdempotencyRecord.objects.count() == 2
+    # Nothing else is refused.
+    assert post(alice_api, "", NEW, key="1").content == first.content
+    assert post(alice_api, "", NEW, key=None).status_code == 201
+    assert post(bob_api, "", NEW, key="3").status_code == 201
+    clock.advance(hours=23, seconds=1)
+    assert post(alice_api, "", NEW, key="3").status_code == 201
+    alice.refresh_from_db()
+    assert alice.idempotency_bytes == settings.QUOTA_IDEMPOTENCY_BYTES / 2
+
+
+def test_long_response_counts_as_it_is_long(
+    alice_api: APIClient, settings: Any
+) -> None:
+    settings.QUOTA_IDEMPOTENCY_BYTES = 50_000
+    long = {"title": "x", "description": "x" * 5000}
+    batch = {"operations": [{"op": "create", "data": long}] * 10}
+
+    assert post(alice_api, "/batch", batch).status_code == 429
+    assert not Task.objects.exists()
+    assert post(alice_api, "", NEW).status_code == 201
