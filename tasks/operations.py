@@ -28,7 +28,7 @@ from taskapi.db.writes import (
     update_rows,
     update_sql,
 )
-from tasks import access, metrics
+from tasks import access, metrics, usage
 from tasks.fields import HISTORY_FIELDS, get_values, task_to_dict
 from tasks.models import Task, TaskChange, etag
 
@@ -51,6 +51,8 @@ class ActorContext:
     actor_id: UUID | None  # None: a command
     request_id: str
     now: datetime
+    # Administrators and commands may exceed quotas; what they write counts, too.
+    obeys_quotas: bool = True
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,9 @@ def perform_one(operation: Operation, context: ActorContext) -> Task:
 def perform(operations: Sequence[Operation], context: ActorContext) -> list[Task]:
     """Do all operations or none; each one's task as it is afterwards, in order.
 
-    Raises OperationFailed from TaskNotFound (none such, or deleted where a live one is
-    required and the reverse), TaskForbidden, PreconditionFailed or Conflict.
+    Raises QuotaExceeded, and OperationFailed from TaskNotFound (none such, or deleted
+    where a live one is required and the reverse), TaskForbidden, PreconditionFailed or
+    Conflict.
     """
     return run(operations, context).results
 
@@ -161,7 +164,9 @@ def run(operations: Sequence[Operation], context: ActorContext) -> "UnitOfWork":
     """`perform`, with which tasks were created and which changed."""
     work = UnitOfWork(context)
     only_creates = set(map(type, operations)) == {Create}
-    if supports_writable_ctes() and only_creates and fits_one_statement(operations):
+    is_limited = usage.is_limited()
+    is_plain = only_creates and not is_limited and fits_one_statement(operations)
+    if supports_writable_ctes() and is_plain:
         # Nothing is read, so nothing has to be locked before it is planned.
         work.plan(operations)
         work.write_with_revision()
@@ -173,6 +178,16 @@ def run(operations: Sequence[Operation], context: ActorContext) -> "UnitOfWork":
         work.plan(operations)
         if work.changes:
             work.write()
+            if is_limited:
+                usage.charge(
+                    context.owner_id,
+                    work.revision,
+                    tasks=len(work.created),
+                    changes=work.changes,
+                    # Deletions are the way to have less.
+                    is_refusable=context.obeys_quotas
+                    and {*map(type, operations)} != {Delete},
+                )
         else:
             # The revision must not move: no list has changed.
             transaction.set_rollback(True)
@@ -347,7 +362,8 @@ def task_query() -> tuple[list[str], CompiledQuery]:
 def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
     """Remove a deleted task and its history for good; raises like `perform_one`."""
     with transaction.atomic():
-        get_user_model()._default_manager.increment_revision(context.owner_id)
+        users = get_user_model()._default_manager
+        revision = users.increment_revision(context.owner_id)
         trashed = Task.objects.trashed().filter(pk=task_id)
         task = trashed.first()
         if task is None:
@@ -356,3 +372,4 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
         if not expects.matches(etag(task.version), task.version):
             raise PreconditionFailed(task, expects)
         trashed.hard_delete_batch()
+        usage.follow(context.owner_id, revision)

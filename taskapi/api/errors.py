@@ -3,7 +3,7 @@
     {"error": {"code": ..., "message": ..., "details": [...]}, "requestId": ...}
 
 An exception carries its own status and sentence, as DRF's do. It may also have
-`error_fields`, which go into `error`, and `headers`.
+`error_code`, `error_fields`, which go into `error`, and `headers`.
 """
 
 import sys
@@ -140,6 +140,7 @@ def error_body(exc: Any, status: int) -> dict[str, Any]:
         return envelope("VALIDATION_ERROR", summary, details=details)
     is_malformed = isinstance(exc, exceptions.ParseError)
     code = "MALFORMED_JSON" if is_malformed else CODES.get(status, "BAD_REQUEST")
+    code = getattr(exc, "error_code", code)
     message = str(getattr(exc, "detail", "Not found."))
     return envelope(code, message, **getattr(exc, "error_fields", {}))
 

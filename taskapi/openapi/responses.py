@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from taskapi.api.errors import CODES
@@ -94,6 +95,7 @@ FIELD_DETAIL = {
     "code": "blank",
     "message": "This field may not be blank.",
 }
+MORE_CODES = {400: ["MALFORMED_JSON", "VALIDATION_ERROR"], 403: ["QUOTA_EXCEEDED"]}
 ERRORS = {
     "BadRequest": ErrorResponse(
         400,
@@ -190,13 +192,12 @@ def error_component(error: ErrorResponse) -> dict[str, Any]:
     body = {"code": code, "message": error.message} | error.error
     example = {"error": body, "requestId": EXAMPLE_REQUEST_ID}
     content = {"schema": ref("schemas", "ErrorResponse"), "example": example}
-    more = ["MALFORMED_JSON", "VALIDATION_ERROR"] if error.status == 400 else []
     return {
         "description": error.description,
         "headers": header_refs(*error.headers),
         "content": {JSON: content},
         # Not in the schema: clients should have one type for all errors.
-        "x-error-codes": [code, *more],
+        "x-error-codes": [code, *MORE_CODES.get(error.status, [])],
     }
 
 
@@ -227,7 +228,7 @@ SCHEMAS = {
         "properties": {
             "code": {
                 "type": "string",
-                "enum": sorted({*CODES.values(), "VALIDATION_ERROR", "MALFORMED_JSON"}),
+                "enum": sorted({*CODES.values(), *chain(*MORE_CODES.values())}),
             },
             "message": text(minLength=1, description="A sentence for people."),
             "details": {

@@ -78,6 +78,8 @@ MAX_BODY_BYTES_UNDER = {"/api/auth/": 64 * 1024}
 LIST_CACHE_SECONDS = positive_int("LIST_CACHE_SECONDS", 60)
 TRASH_RETENTION_DAYS = positive_int("TRASH_RETENTION_DAYS", 30)
 IDEMPOTENCY_HOURS = positive_int("IDEMPOTENCY_HOURS", 24)
+QUOTA_TASKS = env.int("QUOTA_TASKS", 0, validate=validate.Range(min=0))
+QUOTA_BYTES = env.int("QUOTA_BYTES", 0, validate=validate.Range(min=0))
 QUOTA_IDEMPOTENCY_BYTES = positive_int("QUOTA_IDEMPOTENCY_BYTES", 128 * 1024 * 1024)
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "", validate=link)

@@ -19,7 +19,8 @@ from tasks.operations import ActorContext, Delete, Operation, Update, perform_on
 def author_of(request: HttpRequest, task: Task) -> ActorContext:
     actor_id = cast(UUID, request.user.pk)
     request_id = request.META["HTTP_X_REQUEST_ID"]
-    return ActorContext(task.user_id, actor_id, request_id, timezone.now())
+    now = timezone.now()
+    return ActorContext(task.user_id, actor_id, request_id, now, obeys_quotas=False)
 
 
 def perform_each(

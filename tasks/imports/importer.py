@@ -87,7 +87,7 @@ class Importer:
             return operation.outcome(task, row.owner_id)
         except Conflict as conflict:
             self.reject(row.line, f"id: {conflict}")
-        except access.TaskForbidden:
+        except (access.TaskForbidden, access.TaskNotFound):
             self.reject(row.line, f"id: {FORBIDDEN}")
         return ""
 
@@ -101,13 +101,15 @@ class Importer:
 
     def write_batch(self, rows: list[Row]) -> None:
         owner_id = rows[0].owner_id
-        author = ActorContext(owner_id, None, "import", timezone.now())
+        now = timezone.now()
+        author = ActorContext(owner_id, None, "import", now, obeys_quotas=False)
         operations = [row.operation(overwrite=self.overwrite) for row in rows]
         try:
             batch = run(operations, author)
         except OperationFailed as failure:
             # The task was written since it was checked.
-            is_forbidden = isinstance(failure.cause, access.TaskForbidden)
+            refusals = (access.TaskForbidden, access.TaskNotFound)
+            is_forbidden = isinstance(failure.cause, refusals)
             problem = FORBIDDEN if is_forbidden else str(failure.cause)
             self.reject(rows[failure.index].line, f"id: {problem}")
             raise

@@ -11,6 +11,7 @@ from tasks.models.tasks import (
     TaskQuerySet,
     etag,
 )
+from tasks.models.usage import SpaceUsage
 
 __all__ = [
     "ADMIN_INDEX_PREDICATE",
@@ -18,6 +19,7 @@ __all__ = [
     "TRASHED",
     "IdempotencyRecord",
     "Priority",
+    "SpaceUsage",
     "Status",
     "Task",
     "TaskChange",

@@ -14,6 +14,7 @@ from taskapi.db.pages import octets
 from tasks.fields import HISTORY_FIELDS
 from tasks.models.choices import Priority, Status
 from tasks.models.task_change import TaskChange
+from tasks.models.usage import SpaceUsage
 
 # Counting is what grows with the number of tasks; a count stops here.
 MAX_COUNT = 10_000
@@ -50,6 +51,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
         """
         rows = self.select_for_update().order_by("pk")
         pks = list(rows.values_list("pk", flat=True)[:size])
+        SpaceUsage.subtract(self, pks)
         for model, field, values in [
             (TaskChange, "task_id", pks),
             (LogEntry, "object_id", [str(pk) for pk in pks]),

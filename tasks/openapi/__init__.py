@@ -46,6 +46,7 @@ OPERATIONS = {
         response=examples.TASK,
         headers=["Location", "ETag", "Idempotency-Replayed"],
         links=TASK_LINKS,
+        errors={403: "QuotaExceeded"},
     ),
     "getTask": Operation(
         response=examples.TASK,
@@ -100,9 +101,18 @@ OPERATIONS = {
     "exportMe": Operation(response=examples.EXPORTED),
 }
 ERRORS = {
+    "QuotaExceeded": ErrorResponse(
+        403,
+        "A quota of the account is used up (QUOTA_EXCEEDED); waiting does not help.",
+        "QUOTA_TASKS: an account may have 10,000 tasks, with those in the trash. "
+        "Remove some from the trash.",
+        RATE_LIMIT,
+        {"code": "QUOTA_EXCEEDED"},
+    ),
     "Forbidden": ErrorResponse(
         403,
-        "The task belongs to another user.",
+        "The task belongs to another user; or QUOTA_EXCEEDED: a quota of the account "
+        "is used up.",
         "This task belongs to somebody else.",
         RATE_LIMIT,
     ),

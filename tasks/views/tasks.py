@@ -83,7 +83,7 @@ class TaskViewSet(TaskView):
         operation_id="createTask",
         parameters=[KEY],
         request=s.TaskCreateSerializer,
-        responses={201: s.TaskSerializer, 409: None, 422: None},
+        responses={201: s.TaskSerializer, 403: None, 409: None, 422: None},
     )
     def create(self, request: Request) -> HttpResponse:
         """Make a task."""

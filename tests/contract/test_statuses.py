@@ -175,6 +175,11 @@ def have_nothing_left(attempt: Attempt) -> Any:
     return attempt.send()
 
 
+def have_no_quota(attempt: Attempt) -> Any:
+    attempt.settings.QUOTA_BYTES = 1
+    return attempt.send()
+
+
 def fail_unexpectedly(attempt: Attempt) -> Any:
     def fail(*args: Any, **options: Any) -> Any:
         raise RuntimeError
@@ -212,7 +217,10 @@ PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
     500: fail_unexpectedly,
     503: lose_the_database,
 }
-SPECIAL = {("register", 409): find_the_address_taken}
+SPECIAL = {
+    ("createTask", 403): have_no_quota,
+    ("register", 409): find_the_address_taken,
+}
 
 
 @pytest.mark.parametrize(
