@@ -67,48 +67,85 @@ CONDITIONAL: dict[int, str | None] = {412: "AccountPreconditionFailed"}
 TOKEN_LINKS = ["Refresh", "Logout"]
 OPERATIONS = {
     "register": Operation(
+        description="Returns the tokens of its first session. 409 if the e-mail "
+        "address is taken.",
         request={"name": NAME, "email": EMAIL, "password": PASSWORD},
         response=TOKENS,
         links=["Login", *TOKEN_LINKS],
         errors={409: "EmailTaken"},
     ),
     "login": Operation(
+        description="One message for an unknown address, a wrong password and a "
+        "disabled account.",
         request={"email": EMAIL, "password": PASSWORD},
         response=TOKENS,
         links=TOKEN_LINKS,
     ),
     "refresh": Operation(
-        request={"refreshToken": REFRESH}, response=TOKENS, links=TOKEN_LINKS
+        description="The token can be used once: store the new one before anything "
+        "else. For 10 seconds the same request gets the same successor, "
+        "in case the answer was lost; later use counts as theft, and "
+        "ends the session.",
+        request={"refreshToken": REFRESH},
+        response=TOKENS,
+        links=TOKEN_LINKS,
     ),
-    "logout": Operation(request={"refreshToken": REFRESH}),
+    "logout": Operation(
+        description="Any refresh token of the session will do. Repeating it is 204 "
+        "as well.",
+        request={"refreshToken": REFRESH},
+    ),
+    "logoutAll": Operation(description="Their tokens are refused from then on."),
     "listSessions": Operation(
-        response={"items": [SESSION | SESSION_END | {"current": True}]}
+        description="A session begins with each sign-in.",
+        response={"items": [SESSION | SESSION_END | {"current": True}]},
     ),
-    "getMe": Operation(response=USER, headers=["Content-ETag"], errors=CONDITIONAL),
+    "getMe": Operation(
+        description="The `ETag` is for `If-Match` and `If-None-Match`.",
+        response=USER,
+        headers=["Content-ETag"],
+        errors=CONDITIONAL,
+    ),
     "updateMe": Operation(
+        description="An absent field stays as it is.",
         request=RENAMED,
         response=USER | RENAMED | {"updatedAt": EXAMPLE_UPDATED},
         headers=["Content-ETag"],
         errors=CONDITIONAL,
     ),
-    "endSession": Operation(errors=CONDITIONAL),
+    "endSession": Operation(
+        description="Its tokens are refused from then on.", errors=CONDITIONAL
+    ),
     "exportMe": Operation(
+        description="It may be long, so write it to a file.",
         response={
             "user": [USER | {"revision": 3, "isActive": True}],
             "sessions": [EXPORTED_SESSION],
         },
         headers=["Content-Disposition"],
     ),
-    "eraseMe": Operation(request={"password": PASSWORD}),
+    "eraseMe": Operation(
+        description="Requires the password again. It cannot be undone.",
+        request={"password": PASSWORD},
+    ),
     "changePassword": Operation(
+        description="Requires the current one. The session of the request stays.",
         request={
             "currentPassword": PASSWORD,
             "newPassword": "another battery, a new staple",
-        }
+        },
     ),
     # It queries the database only after the response.
-    "forgotPassword": Operation(request={"email": EMAIL}, errors={503: None}),
-    "resetPassword": Operation(request={"token": RESET, "newPassword": PASSWORD}),
+    "forgotPassword": Operation(
+        description="The token comes by mail and is valid for an hour. The answer "
+        "is the same if no account has the address.",
+        request={"email": EMAIL},
+        errors={503: None},
+    ),
+    "resetPassword": Operation(
+        description="The token is valid once. All sessions end, so sign in afterwards.",
+        request={"token": RESET, "newPassword": PASSWORD},
+    ),
 }
 ERRORS = {
     "AccountPreconditionFailed": ErrorResponse(
@@ -126,48 +163,76 @@ ERRORS = {
         RATE_LIMIT,
     ),
 }
-CREDENTIALS = {
-    "email": "$request.body#/email",
-    "password": "$request.body#/password",
-}
-TOKEN = {"refreshToken": "$response.body#/refreshToken"}
 LINKS = {
-    "Login": link("login", CREDENTIALS),
-    "Refresh": link("refresh", TOKEN),
-    "Logout": link("logout", TOKEN),
+    "Login": link("login", "With the e-mail address and the password of the request."),
+    "Refresh": link("refresh", "With `refreshToken` of this response."),
+    "Logout": link("logout", "With `refreshToken` of this response."),
+}
+FIELDS = {
+    "name": "The name that is shown.",
+    "email": "The e-mail address, which is unique whatever its case of letters.",
+    "role": "`ADMIN` may use the admin pages; the API treats both alike.",
+    "user": "The account.",
+    "password": "The password of the account.",
+    "RegisterRequest.password": "At least 8 characters, at most 1024 bytes, not only "
+    "digits, and not similar to the name or the e-mail address.",
+    "currentPassword": "The password until now.",
+    "newPassword": "At least 8 characters, at most 1024 bytes, not only digits, and "
+    "not similar to the name or the e-mail address.",
+    "token": "The mailed token, which is valid once and for an hour.",
+    "accessToken": "Proves who calls, as `Authorization: Bearer …`, for 15 minutes.",
+    "refreshToken": "Exchanged once for new tokens; valid for 7 days.",
+    "userAgent": "What the client called itself when it signed in.",
+    "ip": "The address that it signed in from; `null` if that is unknown.",
+    "Session.createdAt": "When it signed in.",
+    "ExportedSession.createdAt": "When it signed in.",
+    "lastUsedAt": "When it last exchanged a refresh token, or signed in.",
+    "expiresAt": "When it ends, however much it is used.",
+    "current": "Whether this is the session of the request.",
+    "SessionList.items": "All of them, the last used first.",
+    "rotatedAt": "When its refresh token was last exchanged.",
+    "idleUntil": "When it ends if it is not used.",
+    "endedAt": "When it ended; `null` if it has not.",
+    "endReason": "Why it ended; empty if it has not.",
+    "revision": "Grows with each change of the account's tasks.",
+    "isActive": "Whether the account may sign in.",
+    "Export.user": "The account itself.",
+    "Export.sessions": "Live and ended sessions.",
 }
 EXPORT = object_of(
-    user=array_of(
-        object_of(
-            id=UUID,
-            name=text(),
-            email=text(),
-            role=ref("schemas", "Role"),
-            revision=COUNT,
-            isActive={"type": "boolean"},
-            createdAt=UTC,
-            updatedAt=UTC,
-        )
-    ),
-    sessions=array_of(
-        object_of(
-            id=UUID,
-            userAgent=text(),
-            ip={"type": ["string", "null"]},
-            createdAt=UTC,
-            lastUsedAt=UTC,
-            rotatedAt=UTC,
-            idleUntil=UTC,
-            expiresAt=UTC,
-            endedAt=NULLABLE_UTC,
-            endReason=text(),
-        )
-    ),
+    user=array_of(ref("schemas", "ExportedUser")),
+    sessions=array_of(ref("schemas", "ExportedSession")),
+)
+EXPORTED_USER_SCHEMA = object_of(
+    id=UUID,
+    name=text(),
+    email=text(),
+    role=ref("schemas", "Role"),
+    revision=COUNT,
+    isActive={"type": "boolean"},
+    createdAt=UTC,
+    updatedAt=UTC,
+)
+EXPORTED_SESSION_SCHEMA = object_of(
+    id=UUID,
+    userAgent=text(),
+    ip={"type": ["string", "null"]},
+    createdAt=UTC,
+    lastUsedAt=UTC,
+    rotatedAt=UTC,
+    idleUntil=UTC,
+    expiresAt=UTC,
+    endedAt=NULLABLE_UTC,
+    endReason=text(),
 )
 
 
 def schemas(known: dict[str, Any]) -> dict[str, Any]:
-    return {"Export": EXPORT}
+    return {
+        "Export": EXPORT,
+        "ExportedUser": EXPORTED_USER_SCHEMA,
+        "ExportedSession": EXPORTED_SESSION_SCHEMA,
+    }
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

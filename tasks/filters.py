@@ -15,6 +15,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework.exceptions import ValidationError
 
 from taskapi.api import datetimes
+from taskapi.api.openapi import ref
 from taskapi.db.compiled import Placeholder
 from taskapi.db.text import Contains, Fold, literal
 from tasks.models import Priority, Status, Task, TaskQuerySet
@@ -78,8 +79,9 @@ class TextFilter(BoundFilter):
     output_field = TextField()
 
 
-class CSVChoiceFilter(filters.Filter):
-    field_class = CSVChoiceFormField
+class CSVChoiceFilter(filters.BaseCSVFilter):
+    base_field_class: Any = CSVChoiceFormField
+    field_class = forms.Field
 
 
 class OrderedChoiceFilter(CSVChoiceFilter):
@@ -106,28 +108,37 @@ def with_schema(schema: dict[str, Any], chosen: filters.Filter) -> filters.Filte
 
 def datetime_filter(field: str, lookup: str, description: str) -> filters.Filter:
     chosen = DateTimeFilter(field_name=field, lookup_expr=lookup)
-    return with_schema(datetimes.SCHEMA | {"description": description}, chosen)
+    schema = datetimes.SCHEMA | {"example": "2026-12-31T17:00:00Z"}
+    return with_schema(schema | {"description": description}, chosen)
 
 
 def csv_filter(
     field: str, values: dict[str, Any], kind: type[CSVChoiceFilter] = CSVChoiceFilter
 ) -> filters.Filter:
-    one = "|".join(values)
-    schema = {
-        "type": "string",
-        "pattern": f"^({one})(,({one}))*$",
+    """Its schema is that of one value, a component; drf-spectacular makes the array."""
+    schema = ref("schemas", field.capitalize()) | {
         "description": "Any of these, separated by commas.",
+        "example": [*values][:2],
     }
     chosen = kind(field_name=field, lookup_expr="in", names=values)
     return with_schema(schema, chosen)
 
 
 def choice_filter(values: list[str], method: str, description: str) -> filters.Filter:
+    schema = {"type": "string", "enum": values, "example": values[-1]}
+    chosen = one_of(values, method)
+    return with_schema(schema | {"description": description}, chosen)
+
+
+def boolean_filter(method: str, description: str) -> filters.Filter:
+    schema = {"type": "boolean", "example": True, "description": description}
+    return with_schema(schema, one_of(["true", "false"], method))
+
+
+def one_of(values: list[str], method: str) -> filters.Filter:
     choices = [(value, value) for value in values]
     hint = {"invalid_choice": f"Not one of: {', '.join(values)}."}
-    chosen = ChoiceFilter(choices=choices, method=method, error_messages=hint)
-    schema = {"type": "string", "enum": values, "description": description}
-    return with_schema(schema, chosen)
+    return ChoiceFilter(choices=choices, method=method, error_messages=hint)
 
 
 class TaskFilter(filters.FilterSet):
@@ -142,8 +153,7 @@ class TaskFilter(filters.FilterSet):
     dueDate = choice_filter(
         ["none"], "without_due_date", "Only tasks without a due date."
     )
-    overdue = choice_filter(
-        ["true", "false"],
+    overdue = boolean_filter(
         "only_overdue",
         "`true`: tasks that are due before now and not done; `false`: all others.",
     )
@@ -155,6 +165,7 @@ class TaskFilter(filters.FilterSet):
             "pattern": r"^[^\x00]*$",
             "description": "Text in the title or the description, in any letter "
             "case and Unicode composition.",
+            "example": "build",
         },
         TextFilter(method="search", max_length=255, strip=False),
     )

@@ -23,13 +23,18 @@ IF_MATCH = header(
     "If-Match",
     "Only if it still has one of these tags, else 412; weak tags never match.",
     pattern=TAGS_PATTERN,
+    example='"v1"',
 )
 IF_NONE_MATCH = header(
-    "If-None-Match", "304 if it still has one of these tags.", pattern=TAGS_PATTERN
+    "If-None-Match",
+    "304 if it still has one of these tags.",
+    pattern=TAGS_PATTERN,
+    example='"v1"',
 )
 KEY = header(
     "Idempotency-Key",
     "Sent again with the same request, it writes nothing and gets the first answer.",
     pattern=KEY_PATTERN,
     maxLength=257,
+    example="7d9f-build-api",
 )

@@ -7,20 +7,19 @@ Each module of settings.OPENAPI_MODULES may define these names:
     COMPONENT_NAMES  serializer, without "Serializer" -> component
     ERRORS           component -> ErrorResponse
     HEADERS, LINKS   component -> what OpenAPI calls a Header or Link Object
+    FIELDS           name of a field, or component.name -> its description, unless the
+                     serializer's help_text has one
     schemas(known)   component -> schema; `known` has the schemas of the serializers
 
 What several modules define under one name is merged, nested dictionaries included.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypedDict
 
 COUNT = {"type": "integer", "minimum": 0}
-# Every datetime of a response is in UTC, whatever offset it was sent with.
-UTC = {
-    "type": "string",
-    "format": "date-time",
-    "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$",
-}
+# No pattern: generators make a date of the string, which has no use for one.
+UTC = {"type": "string", "format": "date-time"}
 NULLABLE_UTC = UTC | {"type": ["string", "null"]}
 UUID = {"type": "string", "format": "uuid"}
 # Headers of a response to a request that was counted, and to one that may have been.
@@ -38,6 +37,7 @@ class Operation(TypedDict, total=False):
     """What the document says of an operation besides what its view declares."""
 
     tag: str  # if it is not the name of the app
+    description: str  # if the docstring of the view has no second paragraph
     request: Any  # an example of the body
     response: Any  # an example of the body of the success
     files: dict[str, str]  # examples by media type
@@ -65,11 +65,14 @@ def ref(kind: str, name: str) -> dict[str, str]:
 
 
 def object_of(**properties: Any) -> dict[str, Any]:
-    """The schema of an object that always has all of these properties."""
+    """The schema of an object that always has all of these properties, and that may
+    have others in a later version.
+    """
     return {
         "type": "object",
         "properties": properties,
         "required": list(properties),
+        "additionalProperties": True,
     }
 
 
@@ -83,10 +86,21 @@ def header(
     return {"description": description, "required": required, "schema": schema}
 
 
-def link(operation: str, body: Any = None, /, **parameters: str) -> dict[str, Any]:
-    """A Link Object; an underscore in a parameter's name stands for a hyphen."""
-    target: dict[str, Any] = {"operationId": operation}
+def link(operation: str, description: str, /, **parameters: str) -> dict[str, Any]:
+    """A Link Object; an underscore in a parameter's name stands for a hyphen.
+
+    It has no `requestBody`: OpenAPI allows any value, but generators only a string.
+    """
+    target: dict[str, Any] = {"operationId": operation, "description": description}
     if parameters:
         values = {name.replace("_", "-"): value for name, value in parameters.items()}
         target["parameters"] = values
-    return target | ({"requestBody": body} if body else {})
+    return target
+
+
+def known_values(values: Iterable[str]) -> str:
+    """For the description of a string that has more values in later versions.
+
+    As an enum, each new value would break the clients that were generated before.
+    """
+    return f"One of {', '.join(f'`{each}`' for each in values)}; others may be added."

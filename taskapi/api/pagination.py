@@ -34,6 +34,7 @@ MAX_COUNT = 10_000
 CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}$"
 ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 lower_ids = partial(ID.sub, lambda found: found[0].lower())
+EXAMPLE_CURSOR = "WyIyMDI2LTEyLTAxIl0:sJ0t5mQ2m1dKx9c7r3vB8nYw4zLpE6uHfGaTqXiOk0Z"
 # Value of the sort key, id, and the owner's revision at the start of the walk.
 Position = tuple[Any, UUID, int]
 
@@ -159,13 +160,8 @@ class KeysetPagination(BasePagination):
         number = {"type": ["integer", "null"], "minimum": 0}
         properties = {
             "items": schema | {"maxItems": self.max_limit},
-            "total": number
-            | {"maximum": self.max_count, "description": "`null` with a cursor."},
-            "totalIsExact": {
-                "type": ["boolean", "null"],
-                "description": "False where counting stopped: at 10,000, and in a "
-                "search (`q`) whose page was filled early.",
-            },
+            "total": number | {"maximum": self.max_count},
+            "totalIsExact": {"type": ["boolean", "null"]},
             "page": number | {"minimum": 1},
             "totalPages": number,
             "nextCursor": {"type": ["string", "null"], "pattern": CURSOR},
@@ -174,6 +170,7 @@ class KeysetPagination(BasePagination):
             "type": "object",
             "properties": properties,
             "required": list(properties),
+            "additionalProperties": True,
         }
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
@@ -184,13 +181,17 @@ class KeysetPagination(BasePagination):
             parameter(
                 "page",
                 "The page number; 1 by default, not with `cursor`.",
-                integer | {"maximum": 10**9},
+                integer | {"maximum": 10**9, "example": 1},
             ),
-            parameter("limit", "The number of items on a page.", integer | limit),
+            parameter(
+                "limit",
+                "The number of items on a page.",
+                integer | limit | {"example": 50},
+            ),
             parameter(
                 "cursor",
                 "`nextCursor` of the previous page, with the same filters.",
-                {"type": "string", "pattern": CURSOR},
+                {"type": "string", "pattern": CURSOR, "example": EXAMPLE_CURSOR},
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot see of the serializers: how strict the input is."""
+"""What drf-spectacular cannot see of the serializers: strict input, open output."""
 
 from typing import Any, cast
 
@@ -19,6 +19,21 @@ class DateTimeScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untype
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         return UTC
+
+
+class OpenScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Of responses: a later version may have more fields, which clients ignore."""
+
+    target_class = "rest_framework.serializers.BaseSerializer"
+    match_subclasses = True
+    priority = -1  # after those of the subclasses
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        schema: dict[str, Any] = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        is_object = schema.get("type") == "object"
+        return schema | ({"additionalProperties": True} if is_object else {})
 
 
 class StrictScheme(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]

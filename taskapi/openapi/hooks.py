@@ -3,12 +3,13 @@
 from typing import Any
 
 from taskapi.api.openapi import ref
-from taskapi.openapi import apps, responses
+from taskapi.openapi import apps, fields, responses
 from taskapi.openapi.responses import JSON, default_errors
 
 STATE = {"type": "string", "enum": ["ok", "down"]}
 HEALTH = {
     "type": "object",
+    "additionalProperties": True,
     "description": "`database` and `cache` are absent while the server drains.",
     "required": ["status"],
     "properties": {
@@ -31,14 +32,30 @@ def complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
     tags = apps.merged("TAGS") | TAGS
     result["tags"] = [{"name": n, "description": d} for n, d in tags.items()]
     result["paths"] |= {
-        "/health": probe("getHealth", "Get the state of the database and the cache"),
-        "/livez": probe("getLiveness", "Check that the process runs", is_live=True),
-        "/readyz": probe("getReadiness", "Check that the server accepts requests"),
+        "/health": probe(
+            "getHealth",
+            "Get the state of the database and the cache",
+            "For people and monitoring. 503 while the database does not respond.",
+        ),
+        "/livez": probe(
+            "getLiveness",
+            "Check that the process runs",
+            "It uses neither the database nor the cache: a supervisor restarts a "
+            "process that does not answer.",
+            is_live=True,
+        ),
+        "/readyz": probe(
+            "getReadiness",
+            "Check that the server accepts requests",
+            "For load balancers. 503 while the database does not respond, and from "
+            "the moment on at which the server is told to stop.",
+        ),
     }
     known = result["components"]["schemas"] | responses.SCHEMAS | {"Health": HEALTH}
     for module in apps.modules():
         known = apps.merge(known, module.schemas(known))
     remove_read_only(known)
+    fields.describe(known)
     schemas = {"schemas": dict(sorted(known.items()))}
     result["components"] |= schemas | responses.components()
     return result
@@ -53,7 +70,9 @@ def remove_read_only(schema: Any) -> None:
             remove_read_only(inner)
 
 
-def probe(name: str, summary: str, *, is_live: bool = False) -> dict[str, Any]:
+def probe(
+    name: str, summary: str, description: str, *, is_live: bool = False
+) -> dict[str, Any]:
     """The path of a plain view that reports the server's health."""
     errors = default_errors()
     report = {"schema": ref("schemas", "Health")}
@@ -76,6 +95,7 @@ def probe(name: str, summary: str, *, is_live: bool = False) -> dict[str, Any]:
     operation = {
         "operationId": name,
         "summary": summary,
+        "description": description,
         "tags": [*TAGS],
         "security": [],
         "responses": answers,

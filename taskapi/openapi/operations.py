@@ -25,12 +25,14 @@ class Schema(AutoSchema):
             operation["summary"] = summary.rstrip(".")
             if more.strip():
                 operation["description"] = dedent(more).strip()
+            if "description" in own:
+                operation["description"] = own["description"]
             # In full: some generators take `[{}]` for "needs a token".
             if self.is_public:
                 operation["security"] = []
             if "tag" in own:
                 operation["tags"] = [own["tag"]]
-            describe_ids(operation.get("parameters", []))
+            complete_parameters(operation.get("parameters", []))
             self.add_errors(operation["responses"], own)
             complete_successes(operation["responses"], own)
             operation["responses"] = dict(sorted(operation["responses"].items()))
@@ -77,12 +79,18 @@ class Schema(AutoSchema):
         return f"{serializer_name}List"
 
 
-def describe_ids(parameters: list[dict[str, Any]]) -> None:
+def complete_parameters(parameters: list[dict[str, Any]]) -> None:
     for parameter in parameters:
+        schema = parameter["schema"]
         if parameter["in"] == "path":
-            parameter["schema"]["pattern"] = UUID_PATTERN
+            schema["pattern"] = UUID_PATTERN
             parameter["description"] = "An `id` from a response."
             parameter["example"] = EXAMPLE_ID
+        # Filters can have theirs in the schema only; not all tools look for it there.
+        inner = schema.get("items", {})
+        example = schema.pop("example", inner.pop("example", None))
+        if example is not None:
+            parameter["example"] = example
 
 
 def complete_successes(answers: dict[str, Any], own: Operation) -> None:

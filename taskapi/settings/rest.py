@@ -49,6 +49,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": DESCRIPTION,
     "VERSION": "1.0.0",
     "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "CONTACT": {"name": "The operator of this server"},
     "SERVERS": [{"url": "/"}],
     "OAS_VERSION": "3.1.1",
     "SCHEMA_PATH_PREFIX": "/api",
@@ -69,7 +70,6 @@ SPECTACULAR_SETTINGS = {
         "Role": "accounts.models.Role",
         "Status": "tasks.models.Status",
         "Priority": "tasks.models.Priority.names",
-        "BatchOp": "tasks.serializers.batch.REQUIRED",
     },
 }
 

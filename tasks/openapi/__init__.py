@@ -19,8 +19,9 @@ from taskapi.api.openapi import (
     text,
 )
 from tasks.openapi import examples, extensions
+from tasks.openapi.fields import FIELDS
 
-__all__ = ["extensions"]  # it registers itself by being imported
+__all__ = ["FIELDS", "extensions"]  # the latter registers itself by being imported
 
 TAGS = {
     "Tasks": "Your tasks, one at a time, in lists and in batches.",
@@ -39,9 +40,15 @@ FORBIDDEN: dict[int, str | None] = {403: "Forbidden"}
 CONDITIONAL = FORBIDDEN | {412: "PreconditionFailed"}
 OPERATIONS = {
     "listTasks": Operation(
-        response=examples.page(examples.TASK), headers=["List-ETag", *CACHED]
+        description="All filters must match. To read every task, follow `nextCursor` "
+        "until it is `null`; `page` is for people who browse. Counting stops at "
+        "10,000. `If-None-Match` with the `ETag` of the last answer saves the body.",
+        response=examples.page(examples.TASK),
+        headers=["List-ETag", *CACHED],
     ),
     "createTask": Operation(
+        description="Only `title` is required. With an `Idempotency-Key`, the request "
+        "can be sent again without making a second task.",
         request=examples.NEW_TASK,
         response=examples.TASK,
         headers=["Location", "ETag", "Idempotency-Replayed"],
@@ -49,12 +56,16 @@ OPERATIONS = {
         errors={403: "QuotaExceeded"},
     ),
     "getTask": Operation(
+        description="The `ETag` is its version, for the `If-Match` of a change.",
         response=examples.TASK,
         headers=["ETag", *CACHED],
         links=TASK_LINKS,
         errors=CONDITIONAL,
     ),
     "updateTask": Operation(
+        description="An absent field stays as it is; `null` clears a field that may be "
+        "`null`. Changes of different fields at the same time all last. `If-Match`, or "
+        "`version` in the body, makes it conditional. `completedAt` follows `status`.",
         request={"status": "IN_PROGRESS", "version": 1},
         response=examples.STARTED,
         headers=["ETag"],
@@ -62,6 +73,8 @@ OPERATIONS = {
         errors=CONDITIONAL,
     ),
     "replaceTask": Operation(
+        description="Requires every writable field, and `If-Match`, so that nothing is "
+        "overwritten that the client has not seen.",
         request=examples.REPLACEMENT,
         response=examples.STARTED | examples.REPLACEMENT,
         headers=["ETag"],
@@ -72,25 +85,41 @@ OPERATIONS = {
         links=["RestoreDeletedTask", "DestroyDeletedTask"], errors=CONDITIONAL
     ),
     "batchTasks": Operation(
+        description="Executed in this order, in one transaction. If one fails, nothing "
+        "is written: the answer has its status, and `error.index` is its position.",
         request={"operations": examples.BATCH},
         response={"results": examples.BATCH_RESULTS},
         headers=["Idempotency-Replayed"],
         errors={412: "OperationPreconditionFailed"},
     ),
-    "exportTasks": Operation(files=examples.FILES, headers=["Content-Disposition"]),
-    "getTaskStats": Operation(response=examples.STATS),
+    "exportTasks": Operation(
+        description="The tasks as they were when the request began, however long the "
+        "download takes. `format` decides, not `Accept`; errors are JSON.",
+        files=examples.FILES,
+        headers=["Content-Disposition"],
+    ),
+    "getTaskStats": Operation(
+        description="For a dashboard. Tasks in the trash do not count.",
+        response=examples.STATS,
+    ),
     "listTaskHistory": Operation(
+        description="Who changed which field, when, from what to what. A task in the "
+        "trash keeps its history.",
         response=examples.page(examples.CHANGE),
         links=["ListMoreTaskHistory"],
         errors=FORBIDDEN,
     ),
     "listTrash": Operation(
         tag="Trash",
+        description="Deleted tasks stay here for 30 days, unless the operator has set "
+        "another time.",
         response=examples.page(examples.TRASHED),
         links=["RestoreTrashedTask", "DestroyTrashedTask", "ListMoreTrash"],
     ),
     "restoreTask": Operation(
         tag="Trash",
+        description="The body is optional; its `version` is a precondition, as "
+        "If-Match is.",
         request={"version": 3},
         response=examples.RESTORED,
         headers=["ETag", "Idempotency-Replayed"],
@@ -150,29 +179,34 @@ HEADERS = {
 ID, TRASHED_ID = "$response.body#/id", "$response.body#/items/0/id"
 PATH_ID, CURSOR = "$request.path.id", "$response.body#/nextCursor"
 LINKS = {
-    "GetTask": link("getTask", id=ID),
-    "UpdateTask": link("updateTask", id=ID),
-    "ReplaceTask": link("replaceTask", id=ID, If_Match="$response.header.ETag"),
-    "DeleteTask": link("deleteTask", id=ID, If_Match="$response.header.ETag"),
-    "ListTaskHistory": link("listTaskHistory", id=ID),
-    "RestoreDeletedTask": link("restoreTask", id=PATH_ID),
-    "DestroyDeletedTask": link("destroyTask", id=PATH_ID),
-    "RestoreTrashedTask": link("restoreTask", id=TRASHED_ID),
-    "DestroyTrashedTask": link("destroyTask", id=TRASHED_ID),
-    "ListMoreTrash": link("listTrash", cursor=CURSOR),
-    "ListMoreTaskHistory": link("listTaskHistory", id=PATH_ID, cursor=CURSOR),
+    "GetTask": link("getTask", "Reads the task.", id=ID),
+    "UpdateTask": link("updateTask", "Changes the task.", id=ID),
+    "ReplaceTask": link(
+        "replaceTask", "Replaces this version.", id=ID, If_Match="$response.header.ETag"
+    ),
+    "DeleteTask": link(
+        "deleteTask", "Deletes this version.", id=ID, If_Match="$response.header.ETag"
+    ),
+    "ListTaskHistory": link("listTaskHistory", "Its changes.", id=ID),
+    "RestoreDeletedTask": link("restoreTask", "Restores it.", id=PATH_ID),
+    "DestroyDeletedTask": link("destroyTask", "Removes it for good.", id=PATH_ID),
+    "RestoreTrashedTask": link("restoreTask", "Restores the first.", id=TRASHED_ID),
+    "DestroyTrashedTask": link("destroyTask", "Removes the first.", id=TRASHED_ID),
+    "ListMoreTrash": link("listTrash", "The next page.", cursor=CURSOR),
+    "ListMoreTaskHistory": link(
+        "listTaskHistory", "The next page.", id=PATH_ID, cursor=CURSOR
+    ),
 }
 EXPORT = object_of(
     tasks=array_of(ref("schemas", "ExportedTask")),
     history=array_of(ref("schemas", "ExportedChange")),
-    idempotencyKeys=array_of(
-        object_of(
-            key=text(minLength=1, maxLength=255),
-            status={"type": "integer", "minimum": 200, "maximum": 299},
-            body=text(description="The body of the response, as it was sent."),
-            createdAt=UTC,
-        )
-    ),
+    idempotencyKeys=array_of(ref("schemas", "ExportedIdempotencyKey")),
+)
+EXPORTED_KEY = object_of(
+    key=text(minLength=1, maxLength=255),
+    status={"type": "integer", "minimum": 200, "maximum": 299},
+    body=text(),
+    createdAt=UTC,
 )
 ERROR_PROPERTIES = {
     "index": COUNT
@@ -190,6 +224,7 @@ def schemas(known: dict[str, Any]) -> dict[str, Any]:
         "Export": EXPORT,
         "ExportedTask": extended(known["Task"], deletedAt=NULLABLE_UTC),
         "ExportedChange": extended(known["Change"], taskId=UUID),
+        "ExportedIdempotencyKey": EXPORTED_KEY,
     }
 
 

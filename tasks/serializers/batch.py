@@ -83,7 +83,7 @@ class BatchSerializer(StrictSerializer):
 class OperationResultSerializer(serializers.Serializer[Any]):
     """The result of one operation; `task` is null if the task was deleted."""
 
-    op = serializers.ChoiceField(list(REQUIRED))
+    op = serializers.CharField()
     id = serializers.UUIDField()
     task = TaskSerializer(allow_null=True)
 

@@ -10,11 +10,11 @@ from tasks.models import TaskChange
 
 class FieldChangeSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
-    to = serializers.CharField(allow_null=True)
+    to = serializers.JSONField()
 
     def get_fields(self) -> dict[str, Any]:
         # `from` cannot be declared above: it is a keyword.
-        return super().get_fields() | {"from": serializers.CharField(allow_null=True)}
+        return super().get_fields() | {"from": serializers.JSONField()}
 
 
 class TaskChangeSerializer(serializers.Serializer[Any]):

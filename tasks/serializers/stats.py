@@ -6,15 +6,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from taskapi.api.openapi import COUNT, object_of
 from tasks.models import Priority, Status
-
-COUNT = {"type": "integer", "minimum": 0}
 
 
 def counts_of(names: list[str]) -> dict[str, Any]:
     """The schema of an object with a count under each name."""
-    properties = dict.fromkeys(names, COUNT)
-    return {"type": "object", "properties": properties, "required": names}
+    properties = {n: COUNT | {"description": f"How many are {n}."} for n in names}
+    return object_of(**properties)
 
 
 class StatsSerializer(serializers.Serializer[Mapping[str, int]]):

@@ -17,13 +17,16 @@ from tasks.serializers import TaskSerializer
 from tasks.views import TaskView
 
 FORMAT = OpenApiParameter(
-    "format", str, required=True, enum=list(FORMATS), description="Of the file."
+    "format",
+    {"type": "string", "enum": list(FORMATS), "example": "csv"},
+    required=True,
+    description="The format of the file.",
 )
 
 
 BOM = OpenApiParameter(
     "bom",
-    {"type": "string", "enum": ["true", "false"]},
+    {"type": "boolean", "example": True},
     description="With `csv`: whether a byte order mark comes first, which Excel needs "
     "to read the file as UTF-8.",
 )

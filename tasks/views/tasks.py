@@ -124,6 +124,7 @@ class TaskViewSet(TaskView):
                 "The tag of what is replaced.",
                 pattern=TAGS_PATTERN,
                 required=True,
+                example='"v1"',
             )
         ],
         request=s.TaskReplaceSerializer,

@@ -28,6 +28,15 @@ def is_date_time(value: Any) -> bool:
     return not isinstance(value, str) or bool(datetime.fromisoformat(value).tzinfo)
 
 
+# Those of answers: in UTC, whatever offset was sent.
+utc_formats = FormatChecker()
+
+
+@utc_formats.checks("date-time", raises=ValueError)
+def is_utc(value: Any) -> bool:
+    return not isinstance(value, str) or (is_date_time(value) and value[-1] == "Z")
+
+
 class Breach(AssertionError):
     """An answer that docs/openapi.yaml does not describe."""
 
@@ -47,8 +56,8 @@ class Answer:
         )
 
 
-def validator(schema: Any) -> Any:
-    return Draft202012Validator(schema, format_checker=formats)
+def validator(schema: Any, checker: FormatChecker = formats) -> Any:
+    return Draft202012Validator(schema, format_checker=checker)
 
 
 def fault(judge: Any, value: Any) -> str | None:
@@ -69,7 +78,7 @@ def closed(schema: Any) -> Any:
         return schema
     inner = {name: closed(value) for name, value in schema.items()}
     if schema.get("type") == "object" and "properties" in schema:
-        inner.setdefault("additionalProperties", False)
+        inner["additionalProperties"] = False
     return inner
 
 
@@ -96,7 +105,7 @@ class Response:
     def bodies(self) -> dict[str, Any]:
         content = self.described.get("content", {})
         return {
-            media_type: validator(closed(about.get("schema", {})))
+            media_type: validator(closed(about.get("schema", {})), utc_formats)
             for media_type, about in content.items()
         }
 
@@ -244,9 +253,25 @@ def judge_body(response: Response, answer: Answer) -> None:
 def judge_json(response: Response, answer: Answer, body: Any) -> None:
     if wrong := fault(response.bodies[JSON], body):
         raise answer.breach(wrong)
-    codes = response.described.get("x-error-codes")
-    if codes and body["error"]["code"] not in codes:
-        raise answer.breach(f"the code is none of {', '.join(codes)}")
+    if codes := response.described.get("x-error-codes"):
+        if body["error"]["code"] not in codes:
+            raise answer.breach(f"the code is none of {', '.join(codes)}")
+        if wrong := members_fault(body["error"]):
+            raise answer.breach(wrong)
+
+
+def members_fault(error: dict[str, Any]) -> str | None:
+    """Which member of an error does not belong to its code, or is missing.
+
+    Not in the schema: a later code may have members of its own.
+    """
+    for name, code in [
+        ("details", "VALIDATION_ERROR"),
+        ("current", "PRECONDITION_FAILED"),
+    ]:
+        if (name in error) != (error["code"] == code):
+            return f"$.error: {name} belongs to {code}, and only to it"
+    return None
 
 
 def media_type_of(headers: dict[str, str]) -> str:

@@ -116,9 +116,9 @@ def test_link_leads_to_an_operation_that_takes_what_it_brings(name: str) -> None
     known = {each["name"] for each in INLINED(target.get("parameters", []))}
 
     assert link.get("parameters", {}).keys() <= known
-    if "requestBody" in link:
-        [content] = INLINED(target["requestBody"])["content"].values()
-        assert set(content["schema"]["required"]) == link["requestBody"].keys()
+    assert link["description"]
+    # OpenAPI allows any value; openapi-generator refuses the document.
+    assert "requestBody" not in link
 
 
 def test_every_input_is_bounded() -> None:
@@ -156,6 +156,8 @@ def is_bounded(schema: dict[str, Any]) -> bool:
         "object": {"additionalProperties"},
     }
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if types == ["array"] and "enum" in schema["items"]:
+        return True  # a filter: any of a few names
     return all(schema.keys() & bounds.get(kind, schema.keys()) for kind in types)
 
 
