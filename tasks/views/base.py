@@ -68,7 +68,12 @@ class TaskView(BaseAPIView, GenericViewSet[Any]):
             Precondition(tags).require(etag_of(row), task_to_dict(row))
 
     def version(self) -> int | None:
-        """The version of a body that may hold nothing else."""
+        """The version of a body that may hold nothing else.
+
+        `null` is no body: openapi-generator's Java client sends it for one.
+        """
+        if self.request.data is None:
+            return None
         return self.validate(s.VersionSerializer).get("version")
 
     def validate(self, serializer: type[Any]) -> dict[str, Any]:

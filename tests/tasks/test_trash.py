@@ -178,6 +178,14 @@ def test_restore_heeds_if_match(
         assert error_of(response)["current"]["version"] == 2
 
 
+def test_body_null_restores_as_no_body_does(
+    alice_api: APIClient, trashed: Task
+) -> None:
+    response = restore(alice_api, trashed, data="null", content_type="application/json")
+
+    assert response.status_code == 200
+
+
 def test_live_task_cannot_be_restored(alice_api: APIClient, task: Task) -> None:
     response = restore(alice_api, task)
 

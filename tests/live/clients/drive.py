@@ -63,7 +63,7 @@ create("three")
 pages: list[list[str]] = []
 cursor: str | Unset | None = UNSET
 while cursor is not None:
-    listed = list_tasks.sync(client=api, status="TODO", limit=2, cursor=cursor)
+    listed = list_tasks.sync(client=api, status=[Status.TODO], limit=2, cursor=cursor)
     page = given(TaskList, listed)
     pages.append([task.title for task in page.items])
     cursor = page.next_cursor
@@ -101,10 +101,10 @@ print(
             "patched": patched.status.value,
             "stale": [
                 refusal.status_code,
-                stale.code.value,
+                stale.code,
                 Task.from_dict(given(dict, stale.current)).version,
             ],
-            "batch": [[r.op.value, given(Task, r.task).status] for r in batch.results],
+            "batch": [[r.op, given(Task, r.task).status] for r in batch.results],
             "deleted": deleted.status_code,
             "restored": restored.version,
         }

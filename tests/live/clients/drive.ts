@@ -4,7 +4,9 @@ import type { components, paths } from "./schema.js";
 
 declare const process: { argv: string[] };
 const [, , baseUrl = "", email = ""] = process.argv;
-const api = createClient<paths>({ baseUrl });
+// Several values of a filter go into one parameter, separated by commas.
+const querySerializer = { array: { style: "form", explode: false } } as const;
+const api = createClient<paths>({ baseUrl, querySerializer });
 
 function given<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("it should have been there");
@@ -36,7 +38,8 @@ await create("three");
 
 const pages: string[][] = [];
 for (let cursor: string | null | undefined; cursor !== null; ) {
-  const query = { limit: 2, status: "TODO", ...(cursor === undefined ? {} : { cursor }) };
+  const status: components["schemas"]["Status"][] = ["TODO", "IN_PROGRESS"];
+  const query = { limit: 2, status, ...(cursor === undefined ? {} : { cursor }) };
   const { data } = await api.GET("/api/tasks", { params: { query } });
   pages.push(given(data).items.map((task) => task.title));
   cursor = given(data).nextCursor;

@@ -1,0 +1,93 @@
+"""Makes true what the examples of docs/openapi.yaml speak of."""
+
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+from accounts import openapi as examples
+from accounts import passwords
+from accounts.models import User
+from taskapi.api.openapi import EXAMPLE_ID
+from tasks.openapi.examples import NEW_TASK
+from tests.live.people import Tokens, login_request
+from tests.live.server import Server
+from tests.live.wire import Answer, request
+
+PERSON = {
+    "name": examples.NAME,
+    "email": examples.EMAIL,
+    "password": examples.PASSWORD,
+}
+
+
+class World:
+    """One person, her task and her sessions, made anew for each request."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def prepare(self, method: str, path: str) -> dict[str, Any]:
+        """Whose token to send, and what stands for the values of the examples."""
+        User.objects.filter(email=examples.EMAIL).delete()
+        if path == "/api/auth/register":
+            return {"bearerToken": "", "real": {}}
+        self.tokens = Tokens.of(self.ask("POST", "/api/auth/register", PERSON))
+        user = User.objects.get(pk=self.tokens.user_id)
+        real = {
+            EXAMPLE_ID: self.example_of(method, path),
+            examples.REFRESH: self.tokens.refresh,
+            examples.RESET: passwords.make_reset_token(user),
+        }
+        return {"bearerToken": self.tokens.access, "real": real}
+
+    def example_of(self, method: str, path: str) -> str:
+        """The id of what the path is about."""
+        if "sessions" in path:
+            return self.other_session()
+        task = self.ask("POST", "/api/tasks", NEW_TASK).json["id"]
+        if "trash" in path or "restore" in path:
+            self.ask("PATCH", f"/api/tasks/{task}", {"status": "IN_PROGRESS"})
+            self.ask("DELETE", f"/api/tasks/{task}")
+        return str(task)
+
+    def other_session(self) -> str:
+        self.server.ask(login_request(examples.EMAIL, examples.PASSWORD))
+        items = self.ask("GET", "/api/auth/sessions").json["items"]
+        return next(str(each["id"]) for each in items if not each["current"])
+
+    def ask(self, method: str, path: str, body: Any = None) -> Answer:
+        token = None if path == "/api/auth/register" else self.tokens.access
+        answer = self.server.ask(request(method, path, body, token=token))
+        assert answer.status < 300, answer.body
+        return answer
+
+
+class WorldServer(HTTPServer):
+    """Answers the collection's script, in this thread: Django's connections are its."""
+
+    timeout = 0.1
+
+    def __init__(self, world: World) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.world = world
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: WorldServer
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        method, path = self.rfile.read(length).decode().split(" ")
+        answer = json.dumps(self.server.world.prepare(method, path)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *args: Any) -> None:
+        """It would go to the test's output."""
