@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 MANAGE := DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON) manage.py
 ARGS :=
 
-.PHONY: help setup serve test full check bench format schema migrations fuzz pictures ci
+.PHONY: help setup serve test full check bench format schema baseline migrations fuzz pictures ci
 
 help: ## List these commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -36,6 +36,10 @@ format: ## Format the code and sort its imports
 
 schema: ## Write docs/openapi.yaml again
 	$(MANAGE) spectacular --file docs/openapi.yaml
+
+baseline: ## Make docs/openapi.yaml the description of a release
+	mkdir -p baseline
+	cp docs/openapi.yaml baseline/openapi.yaml
 
 migrations: ## Write migrations for changed models
 	$(MANAGE) makemigrations

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from openapi import Document, Found, Loss, Node
-from previous_release import ROOT, git, previous_release
+from previous_release import BASELINE, ROOT, git, previous_releases
 
 SCHEMA = "docs/openapi.yaml"
 
@@ -107,17 +107,30 @@ def read(text: str) -> Document:
     return Document(yaml.safe_load(text))
 
 
-def main(arguments: list[str]) -> int:
-    if arguments:
-        old, new = (read(Path(each).read_text()) for each in arguments)
-    elif tag := previous_release():
-        print(f"breaking changes: comparing {SCHEMA} with {tag}'s")
-        old = read(git("show", f"{tag}:{SCHEMA}"))
-        new = read((ROOT / SCHEMA).read_text())
-    else:
-        print("breaking changes: there is no v* tag before this commit, so NOTHING IS")
-        print(f"COMPARED: {SCHEMA} of the first release will be what is promised")
+def released(commit: str) -> Document:
+    return read(git("show", f"{commit}:{BASELINE}"))
+
+
+def against_releases() -> int:
+    """Compare with the last release, and that one with the one before it.
+
+    Else a commit that changes both files could be followed by one that hides it.
+    """
+    releases = previous_releases()
+    if not releases:
+        print("breaking changes: this commit makes the first release: NOTHING IS")
+        print("COMPARED, and from now on the baseline is what is promised")
         return 0
+    last = released(releases[0])
+    print(f"breaking changes: comparing {SCHEMA} with {BASELINE} of {releases[0]}")
+    status = report(last, read((ROOT / SCHEMA).read_text()))
+    if len(releases) > 1:
+        print(f"breaking changes: comparing that one with the one of {releases[1]}")
+        status |= report(released(releases[1]), last)
+    return status
+
+
+def report(old: Document, new: Document) -> int:
     found = Comparison(old, new).breaking()
     for what, operations in found.items():
         print(f"- {what}: {', '.join(operations)}")
@@ -127,6 +140,13 @@ def main(arguments: list[str]) -> int:
         + (", as its major number says" if found and is_allowed else "")
     )
     return int(bool(found) and not is_allowed)
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments:
+        return against_releases()
+    old, new = (read(Path(each).read_text()) for each in arguments)
+    return report(old, new)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from uuid import uuid4
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 ENDPOINTS = ["tests/accounts", "tests/tasks"]
+BASELINE = "baseline/openapi.yaml"
 
 
 def git(*arguments: str) -> str:
@@ -29,13 +30,20 @@ def git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def previous_release() -> str:
-    """The newest `v*` tag before this commit, or nothing."""
+def previous_releases() -> list[str]:
+    """The commits before this one that changed the baseline, the newest first.
+
+    A release copies docs/openapi.yaml over it: so git tells which one was the last.
+    """
     if not git("rev-parse", "HEAD"):
         sys.exit("git cannot tell the releases: is this a checkout of its own?")
     if git("rev-parse", "--is-shallow-repository") == "true":
-        sys.exit("A shallow clone hides the tags of releases: fetch all of history.")
-    return git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^")
+        sys.exit("A shallow clone hides the last release: fetch all of history.")
+    if not git("ls-tree", "HEAD", BASELINE):
+        sys.exit(f"There is no {BASELINE}, so nothing can be compared with it.")
+    changed = git("log", "--format=%H", "HEAD", "--", BASELINE).splitlines()
+    head = git("rev-parse", "HEAD")
+    return [commit for commit in changed if commit != head]
 
 
 @contextmanager
@@ -72,7 +80,7 @@ def services() -> Iterator[str]:
         launcher.close()
 
 
-def run_tests(tag: str, arguments: list[str]) -> int:
+def run_tests(commit: str, arguments: list[str]) -> int:
     with (
         tempfile.TemporaryDirectory(prefix="taskapi-release-") as folder,
         services() as url,
@@ -81,8 +89,10 @@ def run_tests(tag: str, arguments: list[str]) -> int:
         about = {"DATABASE_URL": test, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
         subprocess.run(migrate, cwd=ROOT, env=os.environ | about, check=True)
-        clone = ["git", "-c", "advice.detachedHead=false", "clone", "--quiet"]
-        subprocess.run([*clone, "--branch", tag, ROOT, folder], check=True)
+        clone = ["git", "clone", "--quiet", "--no-checkout", ROOT, folder]
+        subprocess.run(clone, check=True)
+        checkout = ["git", "-C", folder, "checkout", "--quiet", "--detach", commit]
+        subprocess.run(checkout, check=True)
         # A `.venv` of its own, from its own lock. The tests' database is there already:
         # they migrate it no further, and keep it.
         command = [sys.executable, "-m", "taskapi", "test", "--reuse-db", *arguments]
@@ -91,12 +101,13 @@ def run_tests(tag: str, arguments: list[str]) -> int:
 
 
 def main() -> int:
-    tag = previous_release()
-    if not tag:
-        print("previous release: there is no v* tag before this commit: nothing to run")
+    releases = previous_releases()
+    if not releases:
+        print("previous release: this commit is the first one: nothing to run")
         return 0
-    print(f"previous release: running the tests of {tag} on this schema", flush=True)
-    return run_tests(tag, sys.argv[1:] or ENDPOINTS)
+    commit = releases[0]
+    print(f"previous release: running the tests of {commit} on this schema", flush=True)
+    return run_tests(commit, sys.argv[1:] or ENDPOINTS)
 
 
 if __name__ == "__main__":

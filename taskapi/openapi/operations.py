@@ -86,6 +86,8 @@ def complete_parameters(parameters: list[dict[str, Any]]) -> None:
             schema["pattern"] = UUID_PATTERN
             parameter["description"] = "An `id` from a response."
             parameter["example"] = EXAMPLE_ID
+        if schema.get("type") == "array":
+            schema["minItems"] = 1  # an empty parameter is refused
         # Filters can have theirs in the schema only; not all tools look for it there.
         inner = schema.get("items", {})
         example = schema.pop("example", inner.pop("example", None))

@@ -84,6 +84,13 @@ def test_both_numbers_of_the_version_are_one() -> None:
     assert described["version"] == project["version"]
 
 
+def test_baseline_is_the_description_of_a_release() -> None:
+    baseline = yaml.safe_load((ROOT / "baseline" / "openapi.yaml").read_text())
+
+    assert baseline["openapi"].startswith("3.1")
+    assert tuple(map(int, baseline["info"]["version"].split("."))) >= (1, 0, 0)
+
+
 # Against the last release
 
 
@@ -94,6 +101,7 @@ class Checkout:
         self.folder = folder
         self.docs = folder / "docs"
         self.docs.mkdir()
+        self.baseline = folder / "baseline" / "openapi.yaml"
         names = ["breaking_changes.py", "openapi.py", "previous_release.py"]
         (folder / ".ci").mkdir()
         for name in names:
@@ -105,11 +113,22 @@ class Checkout:
         command = ["git", *who, "-c", "commit.gpgsign=false", *arguments]
         subprocess.run(command, cwd=self.folder, check=True, capture_output=True)
 
-    def commit(self, change: Change, version: str) -> None:
-        document = changed(change, version)
-        (self.docs / "openapi.yaml").write_text(yaml.safe_dump(document))
+    def commit(self, change: Change, version: str, *, release: bool = False) -> None:
+        document = yaml.safe_dump(changed(change, version))
+        (self.docs / "openapi.yaml").write_text(document)
+        if release:
+            self.baseline.parent.mkdir(exist_ok=True)
+            self.baseline.write_text(document)
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message=.")
+
+    @property
+    def head(self) -> str:
+        command = ["git", "rev-parse", "HEAD"]
+        done = subprocess.run(
+            command, cwd=self.folder, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
 
     def check(self, folder: Path | None = None) -> tuple[int, str]:
         script = (folder or self.folder) / ".ci" / "breaking_changes.py"
@@ -121,15 +140,13 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     checkout = Checkout(tmp_path)
-    checkout.commit(COMPATIBLE["nothing"], "1.0.0")
+    checkout.commit(COMPATIBLE["nothing"], "1.0.0", release=True)
     return checkout
 
 
-def test_before_the_first_release_nothing_is_compared_and_it_says_so(
+def test_first_release_is_compared_with_nothing_and_it_says_so(
     checkout: Checkout,
 ) -> None:
-    checkout.git("tag", "v1.0.0")  # the commit itself
-
     status, said = checkout.check()
 
     assert status == 0
@@ -137,26 +154,47 @@ def test_before_the_first_release_nothing_is_compared_and_it_says_so(
 
 
 def test_it_compares_with_the_newest_release(checkout: Checkout) -> None:
-    checkout.git("tag", "v1.0.0")
+    first = checkout.head
     checkout.commit(COMPATIBLE["a field to get"], "1.1.0")
-    checkout.git("tag", "v1.1.0")
+    checkout.commit(COMPATIBLE["a field to get"], "1.1.0", release=True)
+    # A release is compared with the one before it.
     assert checkout.check() == (
         0,
-        "breaking changes: comparing docs/openapi.yaml with v1.0.0's\n"
-        "breaking changes: 0 from 1.0.0 to 1.1.0\n",
+        f"breaking changes: comparing docs/openapi.yaml with baseline/openapi.yaml "
+        f"of {first}\nbreaking changes: 0 from 1.0.0 to 1.1.0\n",
     )
+    second = checkout.head
     checkout.commit(COMPATIBLE["nothing"], "1.2.0")
 
     status, said = checkout.check()
 
     assert status == 1
-    assert "with v1.1.0's" in said
+    assert f"with baseline/openapi.yaml of {second}" in said
     assert f"- 200 answer.more is gone: {GET}" in said
 
 
+def test_change_that_was_not_released_binds_nobody(checkout: Checkout) -> None:
+    checkout.commit(COMPATIBLE["a field to get"], "1.1.0")
+    checkout.commit(COMPATIBLE["nothing"], "1.1.0")
+
+    assert checkout.check()[0] == 0
+
+
+def test_release_that_breaks_clients_is_found_there_and_afterwards(
+    checkout: Checkout,
+) -> None:
+    checkout.commit(no_get, "1.1.0", release=True)
+    assert checkout.check()[0] == 1
+    checkout.commit(no_get, "1.1.0")
+
+    status, said = checkout.check()
+
+    assert status == 1
+    assert f"- the operation is gone: {GET}\n" in said
+
+
 def test_intended_change_with_a_new_major_number_passes(checkout: Checkout) -> None:
-    checkout.git("tag", "v1.0.0")
-    checkout.commit(no_get, "2.0.0")
+    checkout.commit(no_get, "2.0.0", release=True)
 
     status, said = checkout.check()
 
@@ -165,8 +203,17 @@ def test_intended_change_with_a_new_major_number_passes(checkout: Checkout) -> N
     assert said.endswith("1 from 1.0.0 to 2.0.0, as its major number says\n")
 
 
+def test_missing_baseline_is_refused(checkout: Checkout) -> None:
+    checkout.baseline.unlink()
+    checkout.commit(no_get, "1.1.0")
+
+    status, said = checkout.check()
+
+    assert status == 1
+    assert "There is no baseline/openapi.yaml" in said
+
+
 def test_clone_without_history_is_refused(checkout: Checkout, tmp_path: Path) -> None:
-    checkout.git("tag", "v1.0.0")
     checkout.commit(no_get, "1.1.0")
     checkout.git("clone", "--quiet", "--depth=1", f"file://{tmp_path}", "shallow")
 

@@ -70,6 +70,9 @@ def own_session(case: Any, client: Client) -> None:
     own = Client(client.server, case.headers["Authorization"])
     [session] = own.ask("GET", "/api/auth/sessions")["items"]
     at(case, session["id"])
+    # The example is a task's tag, which no session ever has.
+    if case.headers.get("If-Match") == '"v1"':
+        del case.headers["If-Match"]
 
 
 def own_token(case: Any, client: Client) -> None:
