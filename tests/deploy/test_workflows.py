@@ -175,7 +175,7 @@ def test_image_is_built_and_searched_for_vulnerabilities() -> None:
 
 
 def test_api_is_compared_with_the_last_release_s() -> None:
-    # By .ci/run, which needs the history; tests/tools/test_breaking_changes.py tries it.
+    # By .ci/run, with all of history; tests/tools/test_breaking_changes.py tries it.
     assert "$python .ci/breaking_changes.py\n" in (ROOT / ".ci" / "run").read_text()
     for job in ("services", "wheels"):
         assert CI["jobs"][job]["steps"][0]["with"]["fetch-depth"] == 0

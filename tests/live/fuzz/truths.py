@@ -62,6 +62,9 @@ def put(case: Any, **values: Any) -> None:
 def at(case: Any, task: str, **values: Any) -> None:
     case.path_parameters = case.path_parameters | {"id": task}
     put(case, **values)
+    # The example's is the tag of another version, or of nothing of this kind.
+    if "If-Match" in case.headers:
+        case.headers["If-Match"] = "*"
 
 
 def own_session(case: Any, client: Client) -> None:
@@ -70,9 +73,6 @@ def own_session(case: Any, client: Client) -> None:
     own = Client(client.server, case.headers["Authorization"])
     [session] = own.ask("GET", "/api/auth/sessions")["items"]
     at(case, session["id"])
-    # The example is a task's tag, which no session ever has.
-    if case.headers.get("If-Match") == '"v1"':
-        del case.headers["If-Match"]
 
 
 def own_token(case: Any, client: Client) -> None:
@@ -82,8 +82,6 @@ def own_token(case: Any, client: Client) -> None:
 def own_task(case: Any, client: Client) -> None:
     at(case, client.task(), version=1)
     case.query = {name: case.query[name] for name in case.query if name != "cursor"}
-    if "If-Match" in case.headers:
-        case.headers["If-Match"] = "*"
 
 
 def own_trash(case: Any, client: Client) -> None:
