@@ -219,9 +219,7 @@ SCHEMAS = {
             "code": text(
                 minLength=1,
                 description="For programs; by the status, if it is unknown. "
-                + known_values(
-                    sorted({*CODES.values(), *chain(*MORE_CODES.values())})
-                ),
+                + known_values(sorted({*CODES.values(), *chain(*MORE_CODES.values())})),
             ),
             "message": text(minLength=1, description="A sentence for people."),
             "details": {
