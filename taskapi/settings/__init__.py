@@ -6,6 +6,7 @@ with a list of all errors. `NAME_FILE` reads a variable from a file.
 
 import functools
 import os
+import zoneinfo
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,8 @@ SESSION_ENGINE = "taskapi.admin_sessions"
 globals().update(EMAIL)
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
+# From the package tzdata: the same on every machine, and in images that have none.
+zoneinfo.reset_tzpath(to=[])
 USE_I18N = False
 USE_TZ = True
 STATIC_URL = "static/"

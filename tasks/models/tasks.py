@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.db.models import Count, Q
 
+from taskapi.api import time_zones
 from taskapi.db.pages import octets
 from tasks.fields import HISTORY_FIELDS
 from tasks.models.choices import Priority, Status
@@ -82,18 +84,18 @@ class TaskQuerySet(models.QuerySet["Task"]):
         Task.objects.filter(pk__in=pks)._raw_delete(using=self.db)
         return len(pks)
 
-    def stats(self, now: datetime) -> dict[str, int]:
+    def stats(self, now: datetime, zone: ZoneInfo) -> dict[str, int]:
         """Counts of these tasks: `total`, a status or priority name, `overdue`, and
-        `due_today` (the UTC day of `now`).
+        `due_today` (the day of `now` in `zone`).
 
         Only the newest `MAX_COUNT` are counted; `is_exact` is false if there are more.
         """
-        day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        start, end = time_zones.day_of(now, zone)
         open_ = ~Q(status=Status.DONE)
         counts = {s.value: Count("pk", Q(status=s)) for s in Status}
         counts |= {p.name: Count("pk", Q(priority=p)) for p in Priority}
         counts["overdue"] = Count("pk", Q(due_at__lt=now) & open_)
-        today = Q(due_at__gte=day, due_at__lt=day + timedelta(days=1))
+        today = Q(due_at__gte=start, due_at__lt=end)
         counts["due_today"] = Count("pk", today & open_)
         newest = self.order_by("-created_at", "-id")
         found = newest[:MAX_COUNT].aggregate(total=Count("pk"), **counts)

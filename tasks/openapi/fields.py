@@ -39,7 +39,7 @@ FIELDS = {
     "Stats.byStatus": "The number of tasks with each status.",
     "Stats.byPriority": "The number of tasks with each priority.",
     "Stats.overdue": "How many are due before now and not done.",
-    "Stats.dueToday": "How many are due on this day and not done.",
+    "Stats.dueToday": "How many are due on this day of the `timezone` and not done.",
     "Change.version": "The version that the change made.",
     "ExportedChange.version": "The version that the change made.",
     "changedBy": "The account that made it; `null` if that was erased.",

@@ -17,7 +17,7 @@ def counts_of(names: list[str]) -> dict[str, Any]:
 
 
 class StatsSerializer(serializers.Serializer[Mapping[str, int]]):
-    """Counts of the user's live tasks, or of the newest 10,000; days are UTC."""
+    """Counts of the user's live tasks, or of the newest 10,000."""
 
     total = serializers.IntegerField(min_value=0)
     isExact = serializers.BooleanField(source="is_exact")

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.viewsets import GenericViewSet
 
+from taskapi.api import time_zones
 from taskapi.api.caching import CACHE_HEADERS
 from taskapi.api.preconditions import IF_MATCH, Precondition, entity_tags
 from taskapi.api.views import BaseAPIView
@@ -44,6 +45,8 @@ class TaskView(BaseAPIView, GenericViewSet[Any]):
         return access.visible_to(self.request.user).live()
 
     def accepted_parameters(self) -> list[str]:
+        if self.action == "stats":
+            return [time_zones.PARAMETER.name]
         if self.action not in {"list", "history"}:
             return []
         declared = self.filterset_class if self.action == "list" else None

@@ -11,7 +11,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from taskapi.api import preconditions
+from taskapi.api import preconditions, time_zones
 from taskapi.api.caching import CachedList, digest, json_response, not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
 from taskapi.api.idempotency import idempotent
@@ -196,9 +196,13 @@ class TaskViewSet(TaskView):
         ]
         return self.json_response(s.BatchResultSerializer({"results": results}).data)
 
-    @extend_schema(operation_id="getTaskStats", responses=s.StatsSerializer)
+    @extend_schema(
+        operation_id="getTaskStats",
+        parameters=[time_zones.PARAMETER],
+        responses=s.StatsSerializer,
+    )
     def stats(self, request: Request) -> Response:
         """Count the caller's tasks."""
-        return Response(
-            s.StatsSerializer(self.get_queryset().stats(timezone.now())).data
-        )
+        zone = time_zones.get(request.query_params)
+        counts = self.get_queryset().stats(timezone.now(), zone)
+        return Response(s.StatsSerializer(counts).data)

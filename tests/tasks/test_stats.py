@@ -1,3 +1,4 @@
+import zoneinfo
 from datetime import timedelta
 
 import pytest
@@ -82,6 +83,79 @@ def test_due_today_is_the_utc_day(
     make_tasks(alice, rows)
 
     assert alice_api.get("/api/tasks/stats").json()["dueToday"] == 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "start", "end"),
+    [
+        ("UTC", "06-15T23:59:59", "06-15T00:00:00", "06-16T00:00:00"),
+        ("Europe/Berlin", "01-15T22:59:59", "01-14T23:00:00", "01-15T23:00:00"),
+        ("Europe/Berlin", "01-15T23:00:00", "01-15T23:00:00", "01-16T23:00:00"),
+        ("Pacific/Kiritimati", "06-15T12:00:00", "06-15T10:00:00", "06-16T10:00:00"),
+        ("America/St_Johns", "06-15T02:29:59", "06-14T02:30:00", "06-15T02:30:00"),
+        # Of 23 and of 25 hours.
+        ("Europe/Berlin", "03-31T12:00:00", "03-30T23:00:00", "03-31T22:00:00"),
+        ("Europe/Berlin", "10-27T12:00:00", "10-26T22:00:00", "10-27T23:00:00"),
+        # Without a midnight, and with two.
+        ("Africa/Cairo", "04-26T12:00:00", "04-25T22:00:00", "04-26T21:00:00"),
+        ("America/Havana", "11-03T12:00:00", "11-03T04:00:00", "11-04T05:00:00"),
+    ],
+)
+def test_due_today_is_the_day_of_the_time_zone(
+    alice_api: APIClient,
+    alice: User,
+    clock: Clock,
+    zone: str,
+    now: str,
+    start: str,
+    end: str,
+) -> None:
+    clock.time = at(f"2024-{now}")
+    moment = timedelta(microseconds=1)
+    first, last = at(f"2024-{start}"), at(f"2024-{end}") - moment
+    dues = [first - moment, first, last, last + moment]
+    make_tasks(alice, [{"due_at": due} for due in dues])
+    response = alice_api.get("/api/tasks/stats", {"timezone": zone})
+
+    assert response.status_code == 200
+    assert response.json()["dueToday"] == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Europe/Berli",
+        "europe/berlin",
+        "Europe",
+        "+02:00",
+        "CET-1CEST",
+        "localtime",
+        "../UTC",
+        "/etc/localtime",
+        " UTC",
+        "UTC\0",
+        "é",
+        "U" * 5000,
+    ],
+)
+def test_unknown_time_zone_is_refused(alice_api: APIClient, name: str) -> None:
+    response = alice_api.get("/api/tasks/stats", {"timezone": name})
+
+    assert response.status_code == 400
+    assert details_of(response) == [("timezone", "invalid")]
+    assert "Europe/Berlin" in response.json()["error"]["details"][0]["message"]
+
+
+def test_time_zones_are_those_of_the_package(alice_api: APIClient) -> None:
+    """A slim image has no others, and two machines must not differ."""
+    assert zoneinfo.TZPATH == ()
+    for name in ("Europe/Kyiv", "Asia/Kolkata", "Etc/GMT+12"):
+        assert (
+            alice_api.get(
+                f"/api/tasks/stats?timezone={name.replace('+', '%2B')}"
+            ).status_code
+            == 200
+        )
 
 
 @pytest.mark.parametrize(("count", "exact"), [(2, True), (3, True), (4, False)])
