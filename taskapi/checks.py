@@ -18,6 +18,7 @@ MAIL_BACKENDS = {
     "dummy": "drops mail, so nobody can reset a password",
     "locmem": "drops mail, so nobody can reset a password",
 }
+MAX_GUESSES_PER_SECOND = 100 / (15 * 60)
 
 
 def warn_if(is_bad: bool, number: int, message: str, hint: str) -> list[CheckMessage]:
@@ -115,6 +116,22 @@ def common_passwords_are_rejected(**options: Any) -> list[CheckMessage]:
         7,
         "PASSWORD_BLOCKLIST is off, so users may choose common passwords.",
         "Remove PASSWORD_BLOCKLIST=false, which the first `serve` writes to .env.",
+    )
+
+
+@register(Tags.security, deploy=True)
+def guesses_are_limited(**options: Any) -> list[CheckMessage]:
+    limits = {name: settings.RATE_LIMITS[name.lower()] for name in ("AUTH", "LOGIN")}
+    lax = [
+        f"RATE_LIMIT_{name}"
+        for name, limit in limits.items()
+        if limit.requests / limit.seconds > MAX_GUESSES_PER_SECOND
+    ]
+    return warn_if(
+        bool(lax),
+        9,
+        f"{' and '.join(lax)} allow more than 100 guesses of a password in 15 minutes.",
+        "Remove the limits, which the first `serve` writes to .env, or lower them.",
     )
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 import signal
 import sys
@@ -24,7 +25,8 @@ from taskapi.bootstrap.installer import (
 USAGE = """\
 usage: python3 -m taskapi COMMAND
 
-  serve          install what is missing, migrate, serve on http://127.0.0.1:8000
+  serve [--host HOST] [--port PORT]
+                 install what is missing, migrate, serve on http://127.0.0.1:8000
                  (settings: HOST, PORT, DATABASE_URL, ... see docs/settings.md)
   test [ARG ...] install what is missing, run the tests; arguments go to pytest
   bench [ARG ...] the same for the benchmarks; -h tells what they take
@@ -33,7 +35,16 @@ usage: python3 -m taskapi COMMAND
 
 SECRETS = ("SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET")
 # For trying it out on this machine over plain HTTP only.
-LOCAL = {"HTTPS": "false", "PASSWORD_BLOCKLIST": "false"}
+LOCAL = {
+    "HTTPS": "false",
+    "PASSWORD_BLOCKLIST": "false",
+    "RATE_LIMIT_AUTH": "1000/15m",
+    "RATE_LIMIT_ADDRESS": "60000/15m",
+    "RATE_LIMIT_LOGIN": "1000/15m",
+    "RATE_LIMIT_REFRESH": "1000/15m",
+    "RATE_LIMIT_USER": "6000/1m",
+}
+SERVE_OPTIONS = re.compile(r"( --(host|port)[ =][^\s-]\S*)*")
 
 
 def main(arguments: list[str]) -> NoReturn:
@@ -57,10 +68,10 @@ def describe(error: OSError) -> str:
 
 def run(arguments: list[str]) -> NoReturn:
     match arguments:
-        case ["serve"]:
+        case ["serve", *options] if is_accepted(options):
             prepare(RUNTIME)
             write_env_file(ROOT / ".env")
-            exec_python("manage.py", "serve")
+            exec_python("manage.py", "serve", *options)
         case ["test" | "bench" as command, *more]:
             prepare(TEST)
             prepare_services()
@@ -77,6 +88,10 @@ def run(arguments: list[str]) -> NoReturn:
             sys.exit()
     print(USAGE, file=sys.stderr)
     sys.exit(2)
+
+
+def is_accepted(options: list[str]) -> bool:
+    return bool(SERVE_OPTIONS.fullmatch("".join(f" {option}" for option in options)))
 
 
 def exec_python(*arguments: str) -> NoReturn:
@@ -120,6 +135,8 @@ def first_environment() -> str:
     ]
     if not (os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")):
         values |= LOCAL
-        lines.append("# Remove HTTPS and PASSWORD_BLOCKLIST before deploying this.")
+        lines.append(
+            "# For trying it out. Remove all but the three keys before deploying this."
+        )
     lines += [f"{name}={value}" for name, value in values.items()]
     return "\n".join(lines) + "\n"

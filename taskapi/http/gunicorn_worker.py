@@ -10,6 +10,7 @@ has a test for each.
 import asyncio
 import os
 from array import array
+from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
 from http import HTTPStatus
@@ -37,6 +38,9 @@ STOP_IDLE_SECONDS = 2
 SUCCESSOR_SECONDS = 15
 MAX_REPLACED_SECONDS = 3600
 STOP_STEP_SECONDS = 0.1
+
+# What each worker calls once, as soon as it accepts connections.
+on_accepting: Callable[[], None] | None = None
 
 
 class Protocol(ASGIProtocol):  # type: ignore[misc]
@@ -227,7 +231,7 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         self.connections: set[Protocol] = set()
         self.heartbeat: Any = None
         self.finished_calls = 0
-        self.is_stopping = False
+        self.is_accepting = self.is_stopping = False
         self.stopping: asyncio.Task[None] | None = None
 
     @classmethod
@@ -245,7 +249,10 @@ class Worker(gasgi.ASGIWorker):  # type: ignore[misc]
         await super()._serve()
 
     def notify(self) -> None:
-        """Once a second."""
+        """Once a second, from when the worker accepts connections."""
+        if on_accepting and not self.is_accepting:
+            on_accepting()
+        self.is_accepting = True
         if not self.is_stopping:
             graceful_shutdown.announce_accepting(self.age)
         for connection in list(self.connections):

@@ -1,7 +1,11 @@
-"""One JSON object per line, in UTC, with the id of the request it belongs to."""
+"""One JSON object per line, in UTC, with the id of the request it belongs to.
+
+On a terminal the lines are for people.
+"""
 
 import json
 import logging
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -26,16 +30,17 @@ EXCLUDED = {"message", "asctime", "request"}
 
 
 def configuration(level: str, loggers: dict[str, Any]) -> dict[str, Any]:
-    """The `logging.config` dictionary: a line of JSON for each record, on stdout."""
+    """The `logging.config` dictionary: a line for each record, on stdout."""
+    formatter = "TerminalFormatter" if sys.stdout.isatty() else "JsonFormatter"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": "taskapi.http.logs.JsonFormatter"}},
+        "formatters": {"line": {"()": f"taskapi.http.logs.{formatter}"}},
         "handlers": {
             "stdout": {
                 "class": "logging.StreamHandler",
                 "stream": "ext://sys.stdout",
-                "formatter": "json",
+                "formatter": "line",
             }
         },
         "root": {"handlers": ["stdout"], "level": level},
@@ -65,3 +70,32 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return encode(line)
+
+
+class TerminalFormatter(JsonFormatter):
+    """Time, level, logger and message, then the other facts; exceptions on lines of
+    their own.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = json.loads(super().format(record))
+        exception = facts.pop("exception", "")
+        clock, level = facts.pop("time")[11:19], facts.pop("level")
+        name, message = facts.pop("logger"), facts.pop("message")
+        if name == "taskapi.access":
+            name, message = "", describe_request(facts)
+            facts = {"requestId": facts.get("requestId")}
+        told = [f"{key}={value}" for key, value in facts.items() if value is not None]
+        words = [clock, f"{level:7}", name, message, *told]
+        line = escape(" ".join(word for word in words if word))
+        lines = [line, *map(escape, exception.splitlines())]
+        return "\n".join(lines)
+
+
+def describe_request(facts: dict[str, Any]) -> str:
+    return "{method} {path} {status} {durationMs} ms".format_map(facts)
+
+
+def escape(text: str) -> str:
+    """Without what would move the cursor of a terminal or change its colours."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

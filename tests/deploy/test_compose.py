@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from taskapi.bootstrap.commands import LOCAL
 from tests.deploy.image import ROOT
 from tests.deploy.proxy import CONFIGURATION
 
@@ -90,6 +91,27 @@ def test_every_container_is_confined(compose: dict[str, Any]) -> None:
         assert "privileged" not in service, name
         # The Dockerfile sets it for our own.
         assert "build" in service or service["user"] not in {"root", "0"}, name
+
+
+def test_nothing_that_serve_relaxes_is_relaxed(compose: dict[str, Any]) -> None:
+    """Compose reads .env, which the first `serve` may have written."""
+    given = compose["x-api"]["environment"]
+    default = dict(
+        line.split("=", 1)
+        for line in (ROOT / ".env.example").read_text().splitlines()
+        if "=" in line and not line.startswith("#")
+    )
+
+    for name in LOCAL:
+        assert given[name] == default[name]
+
+
+def test_cache_evicts_what_expires_first(compose: dict[str, Any]) -> None:
+    """Cached lists, which live a minute, and not the counters of the rate limits."""
+    command = compose["services"]["cache"]["command"]
+
+    assert command[command.index("--maxmemory-policy") + 1] == "volatile-ttl"
+    assert "--maxmemory" in command
 
 
 def test_proxy_stores_bodies_and_answers_apart(compose: dict[str, Any]) -> None:

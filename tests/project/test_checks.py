@@ -12,6 +12,7 @@ from django.conf import settings as project
 from django.core.checks import run_checks
 
 from taskapi import checks
+from taskapi.api.rate_limit import RateLimit
 
 PRODUCTION = {
     "SECRET_KEY": "one-abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGHIJK",
@@ -40,6 +41,7 @@ def ids(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Ids:
     settings.DATABASE = {"ENGINE": "taskapi.db.postgresql"}
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     settings.EMAIL_BACKEND = SMTP
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, RateLimit(10, 900))
 
     def found() -> set[str]:
         messages = run_checks(include_deployment_checks=True)
@@ -129,6 +131,15 @@ def test_w008_misspelt_variables(ids: Ids, settings: Any) -> None:
     settings.MISSPELT_VARIABLES = {"REDIS_ULR": "REDIS_URL"}
 
     assert ids() == {"taskapi.W008"}
+
+
+@pytest.mark.parametrize("name", ["auth", "login"])
+def test_w009_many_guesses(ids: Ids, settings: Any, name: str) -> None:
+    settings.RATE_LIMITS |= {name: RateLimit(100, 900)}
+    assert ids() == set()
+
+    settings.RATE_LIMITS |= {name: RateLimit(1000, 900)}
+    assert ids() == {"taskapi.W009"}
 
 
 def test_e001_no_token_blacklist_even_without_deploy(

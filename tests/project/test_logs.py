@@ -1,8 +1,11 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +14,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.views import MeView
-from taskapi.http.logs import JsonFormatter
+from taskapi.http.logs import JsonFormatter, TerminalFormatter, configuration
 from tasks.models import Task
 from tests.factories import PASSWORD
 from tests.project.wire import JSON, anyone
@@ -20,15 +23,28 @@ CANARY = "canary-5e1f"
 Lines = Callable[[], list[dict[str, Any]]]
 
 
-@pytest.fixture
-def output() -> Iterator[io.StringIO]:
-    """What the process would have printed."""
+@contextmanager
+def printed(formatter: logging.Formatter) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(formatter)
     logging.getLogger().addHandler(handler)
     yield stream
     logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture
+def output() -> Iterator[io.StringIO]:
+    """What the process would have printed."""
+    with printed(JsonFormatter()) as stream:
+        yield stream
+
+
+@pytest.fixture
+def terminal() -> Iterator[io.StringIO]:
+    """What it would have printed on a terminal."""
+    with printed(TerminalFormatter()) as stream:
+        yield stream
 
 
 @pytest.fixture
@@ -294,3 +310,40 @@ def test_values_that_json_lacks_are_written_as_text(lines: Lines) -> None:
 
     [line] = lines()
     assert (line["message"], line["when"]) == ("this is odd", str(now))
+
+
+def test_terminal_shows_a_request_in_one_short_line(
+    terminal: io.StringIO, alice_api: APIClient
+) -> None:
+    response = alice_api.get("/api/auth/me")
+
+    request_id = response["X-Request-Id"]
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d INFO    GET /api/auth/me 200 [\d.]+ ms"
+        rf" requestId={request_id}\n",
+        terminal.getvalue(),
+    )
+
+
+def test_terminal_shows_exceptions_as_python_does(terminal: io.StringIO) -> None:
+    try:
+        raise ValueError("bad\x1b[31m")
+    except ValueError:
+        logging.getLogger("x").exception(
+            "failed", extra={"path": "/a\n\x1b[2J", "n": None}
+        )
+    first, second, *_, last = terminal.getvalue().splitlines()
+
+    assert first.endswith(r" ERROR   x failed path=/a\n\x1b[2J")
+    assert second == "Traceback (most recent call last):"
+    assert last == r"ValueError: bad\x1b[31m"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_lines_are_for_people_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: is_terminal))
+    chosen = configuration("INFO", {})["formatters"]["line"]["()"]
+
+    assert chosen.endswith("TerminalFormatter" if is_terminal else "JsonFormatter")

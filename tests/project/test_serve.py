@@ -1,6 +1,7 @@
 """`manage.py serve` and `gunicorn.conf.py`, in processes and on ports of their own."""
 
 import os
+import re
 import runpy
 import signal
 import socket
@@ -28,19 +29,23 @@ GUNICORN = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "taskapi.asgi")
 
 
 def start_server(
-    database: Path, command: tuple[str, ...] = SERVE, **variables: str
+    database: Path,
+    *options: str,
+    command: tuple[str, ...] = SERVE,
+    stdout: int = subprocess.PIPE,
+    **variables: str,
 ) -> subprocess.Popen[str]:
     """The command on SQLite and local memory."""
     inherited = {n: v for n, v in os.environ.items() if not n.startswith("WEB_")}
     default = {"DATABASE_URL": f"sqlite:///{database}", "REDIS_URL": "", "HOST": ""}
     return subprocess.Popen(
-        [sys.executable, *command],
+        [sys.executable, *command, *options],
         cwd=ROOT,
         env=inherited
         | default
         | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
         | variables,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -77,8 +82,46 @@ def test_taken_port_is_refused_at_once(database: Path) -> None:
         status, errors = refusal(database, PORT=str(port))
 
     assert status == 1
-    remedy = f"port {port} is taken; choose another: PORT={port + 1}"
+    remedy = f"port {port} is taken; choose another: --port {port + 1}"
     assert errors == f"CommandError: {remedy}\n"
+
+
+def lines_until_stopped(process: subprocess.Popen[str]) -> list[str]:
+    process.send_signal(signal.SIGTERM)
+    return process.communicate(timeout=30)[0].splitlines()
+
+
+def test_banner_is_the_last_thing_about_the_start(database: Path) -> None:
+    """Then the server accepts connections, and nothing scrolls the URLs away."""
+    with start_server(database, "--port", str(port := free_port())) as process:
+        assert process.stdout
+        started = []
+        while not started or "/health" not in started[-1]:
+            assert process.poll() is None
+            started.append(process.stdout.readline())
+        socket.create_connection(("127.0.0.1", port)).close()
+        more = lines_until_stopped(process)
+
+    text = "".join(started)
+    assert text.index("ASGI server listening") < text.index(
+        f"Task API  http://127.0.0.1:{port}\n"
+    )
+    assert "Handling signal: term" in more[0]
+    assert text.count("applied") == 1
+
+
+def test_lines_on_a_terminal_are_for_people(database: Path) -> None:
+    master, slave = os.openpty()
+    with start_server(database, PORT=str(free_port()), stdout=slave) as process:
+        os.close(slave)
+        shown = b""
+        while b"/health" not in shown:
+            shown += os.read(master, 4096)
+        process.kill()
+    os.close(master)
+
+    assert re.search(rb"^\d\d:\d\d:\d\d INFO +gunicorn.error Booting", shown, re.M)
+    assert b"{" not in shown
 
 
 def test_database_that_does_not_answer_is_named(database: Path) -> None:
@@ -217,7 +260,7 @@ def test_worker_that_starts_is_not_waited_for(
 ) -> None:
     """A signal before its event loop runs must not be lost: the wait would be 30 s."""
     port = str(free_port())
-    with start_server(database, GUNICORN, PORT=port) as process:
+    with start_server(database, command=GUNICORN, PORT=port) as process:
         assert process.stdout
         while "Booting worker" not in process.stdout.readline():
             assert process.poll() is None

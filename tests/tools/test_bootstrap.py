@@ -273,6 +273,9 @@ def test_handmade_venv_that_does_not_work_is_left_alone(ready: Checkout) -> None
     assert ready.python.parent.exists()
 
 
+LIMITS = ("AUTH", "ADDRESS", "LOGIN", "REFRESH", "USER")
+
+
 def variables(env_file: Path) -> dict[str, str]:
     lines = env_file.read_text().splitlines()
     return dict(line.split("=") for line in lines if not line.startswith("#"))
@@ -284,7 +287,8 @@ def test_first_serve_makes_secrets_nobody_else_can_read(ready: Checkout) -> None
     made = variables(ready.folder / ".env")
     names = ["SECRET_KEY", "JWT_ACCESS_SECRET", "JWT_REFRESH_SECRET"]
     assert (ready.folder / ".env").stat().st_mode & 0o777 == 0o600
-    assert list(made) == [*names, "HTTPS", "PASSWORD_BLOCKLIST"]
+    limits = [f"RATE_LIMIT_{name}" for name in LIMITS]
+    assert list(made) == [*names, "HTTPS", "PASSWORD_BLOCKLIST", *limits]
     assert len({made[name] for name in names}) == 3
     assert min(len(made[name]) for name in names) >= 50
 
@@ -307,7 +311,7 @@ def test_given_secret_key_makes_no_env_file(ready: Checkout, name: str) -> None:
 def test_nothing_is_relaxed_for_a_real_database(ready: Checkout) -> None:
     ready.taskapi("serve", DATABASE_URL="postgres:///x")
 
-    assert "HTTPS" not in variables(ready.folder / ".env")
+    assert len(variables(ready.folder / ".env")) == 3
 
 
 def test_setup_makes_no_env_file(ready: Checkout) -> None:
@@ -316,7 +320,18 @@ def test_setup_makes_no_env_file(ready: Checkout) -> None:
     assert not (ready.folder / ".env").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"], ["serve", "8001"]])
+@pytest.mark.parametrize(
+    "options", [["--port", "8001"], ["--port=8001", "--host", "0.0.0.0"]]
+)
+def test_options_of_serve_are_passed_on(ready: Checkout, options: list[str]) -> None:
+    assert ready.taskapi("serve", *options)[0] == 0
+    assert ready.calls() == ["requirements.txt", options[-1]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["dance"], ["serve", "8001"], ["serve", "--prot", "1"], ["serve", "--port"]],
+)
 def test_unknown_command_shows_the_usage(ready: Checkout, arguments: list[str]) -> None:
     status, errors = ready.taskapi(*arguments)
 

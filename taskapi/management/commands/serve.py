@@ -2,40 +2,53 @@
 
 import errno
 import json
+import multiprocessing
 import os
 import shlex
 import socket
 import sys
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import BaseCommand, CommandError, call_command
+from django.core.management import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    call_command,
+)
 from django.db import OperationalError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from gunicorn.app.wsgiapp import WSGIApplication
 
+from taskapi.http import gunicorn_worker
 from taskapi.management import database_errors
+from taskapi.management.banner import Address
 from taskapi.management.hints import runnable
 
 
 class Command(BaseCommand):
     help = "Serve the API, configured by HOST, PORT, WEB_CONCURRENCY and WEB_THREADS."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        for name in ("host", "port"):
+            parser.add_argument(f"--{name}", help=f"instead of {name.upper()}")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        for name in ("host", "port"):
+            if options[name] is not None:
+                os.environ[name.upper()] = options[name]
         gunicorn = configured_gunicorn()
-        address = gunicorn.cfg.address[0]
-        reject_taken_port(*address)
-        url = public_url(*address)
-        login_hint = self.prepare(url)
-        configured = gunicorn.cfg.when_ready
-
-        def when_ready(arbiter: Any) -> None:
-            configured(arbiter)
-            self.announce(url, login_hint)
-
-        gunicorn.cfg.set("when_ready", when_ready)
+        host, port = gunicorn.cfg.address[0]
+        reject_taken_port(host, port)
+        address = Address(host, port, settings.ALLOWED_HOSTS)
+        login_hint = self.prepare(address.url)
+        self.stdout.flush()  # or each worker would print it once more
+        gunicorn_worker.on_accepting = once_by_the_last_of(
+            gunicorn.cfg.workers, lambda: self.announce(address, login_hint)
+        )
         gunicorn.run()
 
     def prepare(self, url: str) -> str:
@@ -55,11 +68,35 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             self.stdout.write(f"taskapi: applied {len(plan)} migrations")
 
-    def announce(self, url: str, login_hint: str) -> None:
-        self.stdout.write(f"\nTask API  {url}")
-        self.stdout.write(f"    docs  {url}/api/docs")
-        self.stdout.write(f"   admin  {url}/admin/\n{login_hint}\n")
+    def announce(self, address: Address, login_hint: str) -> None:
+        url = address.url
+        lines = [
+            f"\nTask API  {url}",
+            f"    docs  {url}/api/docs",
+            f"   admin  {url}/admin/",
+            *address.notes,
+            login_hint,
+        ]
+        self.stdout.write("\n".join(lines) + "\n")
         self.stdout.flush()
+
+
+def once_by_the_last_of(
+    workers: int, announce: Callable[[], None]
+) -> Callable[[], None]:
+    """What each worker calls when it accepts connections. The last of the first ones
+    announces it, so that no line about the start comes later.
+    """
+    accepting = multiprocessing.Value("I")
+
+    def on_accepting() -> None:
+        with accepting.get_lock():
+            accepting.value += 1
+            is_last = accepting.value == workers
+        if is_last:
+            announce()
+
+    return on_accepting
 
 
 def configured_gunicorn() -> WSGIApplication:
@@ -84,7 +121,7 @@ def reject_taken_port(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            reason = f"port {port} is taken; choose another: PORT={port + 1}"
+            reason = f"port {port} is taken; choose another: --port {port + 1}"
         else:
             reason = f"cannot listen on HOST={host} PORT={port}: {error.strerror}"
         raise CommandError(reason) from error
@@ -118,9 +155,3 @@ def later_login(url: str) -> str:
 def disconnect_database() -> None:
     """Workers must not inherit a connection."""
     connections.close_all()
-
-
-def public_url(host: str, port: int) -> str:
-    if host in {"0.0.0.0", "::"}:
-        host = "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
