@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session as AdminSession
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts import personal_data
-from accounts.models import Session
+from accounts.models import AdminSignIn, Session
 from taskapi.db.batches import delete_batch
 
 
@@ -18,5 +18,6 @@ def expired(now: datetime) -> Iterator[tuple[str, Callable[[int], int]]]:
     yield "sessions", partial(delete_batch, sessions)
     admin_sessions = AdminSession.objects.filter(expire_date__lt=now)
     yield "admin sessions", partial(delete_batch, admin_sessions)
+    yield "admin sign-ins", partial(delete_batch, AdminSignIn.objects.expired(now))
     tokens = OutstandingToken.objects.filter(expires_at__lt=now)
     yield "tokens", partial(delete_batch, tokens)

@@ -121,6 +121,7 @@ OPERATIONS = {
         response={
             "user": [USER | {"revision": 3, "isActive": True}],
             "sessions": [EXPORTED_SESSION],
+            "adminSignIns": [],
         },
         headers=["Content-Disposition"],
     ),
@@ -198,10 +199,14 @@ FIELDS = {
     "isActive": "Whether the account may sign in.",
     "Export.user": "The account itself.",
     "Export.sessions": "Live and ended sessions.",
+    "Export.adminSignIns": "The addresses that it signed in to the admin from.",
+    "ExportedAdminSignIn.ip": "The address.",
+    "ExportedAdminSignIn.at": "When it last signed in from there.",
 }
 EXPORT = object_of(
     user=array_of(ref("schemas", "ExportedUser")),
     sessions=array_of(ref("schemas", "ExportedSession")),
+    adminSignIns=array_of(ref("schemas", "ExportedAdminSignIn")),
 )
 EXPORTED_USER_SCHEMA = object_of(
     id=UUID,
@@ -225,6 +230,7 @@ EXPORTED_SESSION_SCHEMA = object_of(
     endedAt=NULLABLE_UTC,
     endReason=text(),
 )
+EXPORTED_ADMIN_SIGN_IN_SCHEMA = object_of(ip=text(), at=UTC)
 
 
 def schemas(known: dict[str, Any]) -> dict[str, Any]:
@@ -232,6 +238,7 @@ def schemas(known: dict[str, Any]) -> dict[str, Any]:
         "Export": EXPORT,
         "ExportedUser": EXPORTED_USER_SCHEMA,
         "ExportedSession": EXPORTED_SESSION_SCHEMA,
+        "ExportedAdminSignIn": EXPORTED_ADMIN_SIGN_IN_SCHEMA,
     }
 
 

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import Session, User
+from accounts.models import AdminSignIn, Session, User
 from taskapi.db.batches import delete_batch
 
 SESSIONS_PER_PAGE = 500
@@ -45,6 +45,8 @@ def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
     users = User.objects.filter(pk=user.pk)
     yield "user", users.values("id", "name", "email", "role", "revision", **USER_FIELDS)
     yield "sessions", sessions(user)
+    sign_ins = user.admin_sign_ins.order_by("signed_in_at")
+    yield "adminSignIns", sign_ins.values(ip=F("address"), at=F("signed_in_at"))
 
 
 def sessions(user: User) -> Iterator[Any]:
@@ -62,6 +64,7 @@ def erase_batch(user_id: UUID, size: int) -> int:
     """
     rows = (
         Session.objects.filter(user_id=user_id),
+        AdminSignIn.objects.filter(user_id=user_id),
         OutstandingToken.objects.filter(user_id=user_id),
         LogEntry.objects.filter(user_id=user_id),
     )

@@ -2,14 +2,16 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from accounts import audit, rate_limits
-from accounts.models import Session
+from accounts.models import AdminSignIn, Session
 from taskapi.api.addresses import client_address, client_subnet
 
 if TYPE_CHECKING:  # views import their throttles
@@ -87,8 +89,9 @@ def limit_address(request: HttpRequest) -> None:
 def limit_account(request: HttpRequest, email: str) -> None:
     """Count a proof of an account's password, from any address; Throttled.
 
-    An address that the account has signed in from before is exempt from this limit (but
-    not from its own), so that strangers cannot lock the owner out.
+    An address that the account has signed in from, to the API or the admin, in the last
+    SESSION_DAYS is exempt from this limit (but not from its own), so that strangers
+    cannot lock the owner out.
     """
     status = count(request, "login", hashed_account(email))
     if status.is_over and not has_signed_in_from(client_address(request), email):
@@ -96,9 +99,13 @@ def limit_account(request: HttpRequest, email: str) -> None:
 
 
 def has_signed_in_from(address: str | None, email: str) -> bool:
-    known = Session.objects.filter(user__email__lower=email.lower())
-    addresses = known.values_list("address", flat=True).distinct()
-    networks = {client_subnet(seen) for seen in addresses}
+    now, account = timezone.now(), {"user__email__lower": email.strip().lower()}
+    sessions = Session.objects.filter(**account, expires_at__gt=now)
+    sign_ins = AdminSignIn.objects.recent(now).filter(**account)
+    addresses = (
+        each.values_list("address", flat=True) for each in (sessions, sign_ins)
+    )
+    networks = {client_subnet(seen) for seen in QuerySet.union(*addresses)}
     return address is not None and client_subnet(address) in networks
 
 

@@ -3,9 +3,11 @@ from typing import Any, cast
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.http import HttpRequest
+from django.utils import timezone
 from rest_framework.exceptions import Throttled
 
 from accounts import audit
+from accounts.models import AdminSignIn
 from accounts.throttles import enforce, hashed_account, limit_account
 from taskapi.api.addresses import client_address, client_subnet
 
@@ -24,6 +26,8 @@ class LimitedLoginForm(AdminAuthenticationForm):
             audit.record("login_failed", self.request, account=account, via="admin")
             raise
         if user := self.get_user():
+            address = client_address(cast(HttpRequest, self.request))
+            AdminSignIn.objects.record(user=user, address=address, now=timezone.now())
             audit.record("login_ok", self.request, user_id=user.pk, via="admin")
         return cleaned
 

@@ -58,6 +58,7 @@ def test_every_kind_of_data_has_its_place(alice_api: APIClient) -> None:
     assert exported(alice_api).keys() == {
         "user",
         "sessions",
+        "adminSignIns",
         "tasks",
         "history",
         "idempotencyKeys",

@@ -1,5 +1,6 @@
 """The admin, through its pages."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,10 +16,11 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from accounts import personal_data
 from accounts.admin import UserAdmin
 from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken, RefreshToken
-from accounts.models import RevocationReason, Role, Session, User
+from accounts.models import AdminSignIn, RevocationReason, Role, Session, User
 from taskapi.api.rate_limit import RateLimit
 from tasks.admin import TaskAdmin
 from tasks.models import Priority, Status, Task, TaskChange
@@ -199,6 +201,71 @@ def test_account_is_limited_whatever_the_address(root: User) -> None:
 
     assert response.status_code == 200
     assert LIMITED in response.content.decode()
+
+
+HOME = {"REMOTE_ADDR": "203.0.113.7"}
+
+
+def guess(email: str, number: int) -> None:
+    """Wrong passwords, each from an address of its own."""
+    for n in range(number):
+        sign_in(email, "wrong password", REMOTE_ADDR=f"192.0.2.{n}")
+
+
+@pytest.mark.usefixtures("ten")
+def test_strangers_cannot_lock_an_administrator_out(root: User, api: APIClient) -> None:
+    sign_in(root.email, PASSWORD, **HOME)
+    guess(root.email, 100)
+    body = {"email": root.email, "password": PASSWORD}
+
+    assert sign_in(root.email, PASSWORD, **HOME).status_code == 302
+    assert api.post("/api/auth/login", body, format="json", **HOME).status_code == 200
+    response = sign_in(root.email, PASSWORD, REMOTE_ADDR="198.51.100.1")
+    assert LIMITED in response.content.decode()
+
+
+@pytest.mark.usefixtures("ten")
+def test_failed_sign_in_makes_no_address_known(root: User) -> None:
+    sign_in(root.email, "wrong password", **HOME)
+    guess(root.email, 10)
+
+    response = sign_in(root.email, PASSWORD, **HOME)
+
+    assert LIMITED in response.content.decode()
+    assert not AdminSignIn.objects.exists()
+
+
+@pytest.mark.usefixtures("ten")
+def test_address_is_known_as_long_as_a_session_lasts(root: User) -> None:
+    sign_in(root.email, PASSWORD, **HOME)
+    for age, limited in [(29, False), (31, True)]:
+        then = timezone.now() - timedelta(days=age)
+        AdminSignIn.objects.update(signed_in_at=then)
+        guess(root.email, 10)
+        response = sign_in(root.email, PASSWORD, **HOME)
+        assert (LIMITED in response.content.decode()) is limited
+    call_command("housekeeping", stdout=StringIO())
+
+    assert not AdminSignIn.objects.exists()
+
+
+def test_sign_ins_from_one_address_are_one_row(root: User) -> None:
+    for _ in range(2):
+        sign_in(root.email, PASSWORD, **HOME)
+    sign_in(root.email, PASSWORD, REMOTE_ADDR="")
+
+    assert AdminSignIn.objects.get().address == HOME["REMOTE_ADDR"]
+
+
+def test_sign_ins_are_exported_and_erased_with_the_account(root: User) -> None:
+    sign_in(root.email, PASSWORD, **HOME)
+    exported = json.loads("".join(personal_data.stream(root)))
+    assert [each["ip"] for each in exported["adminSignIns"]] == [HOME["REMOTE_ADDR"]]
+
+    personal_data.erase(root)
+    call_command("housekeeping", stdout=StringIO())
+
+    assert not AdminSignIn.objects.exists()
 
 
 @pytest.mark.usefixtures("ten")

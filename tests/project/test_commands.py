@@ -223,7 +223,9 @@ def test_changed_password_ends_the_sessions(
 
 
 NOTHING = (
-    "Removed 0 rows of erased accounts, 0 sessions, 0 admin sessions, 0 tokens, "
+    "Removed 0 rows of erased accounts, 0 sessions, 0 admin sessions, "
+    "0 admin sign-ins, "
+    "0 tokens, "
     "0 idempotency keys, "
     "0 trashed tasks."
 )
@@ -280,7 +282,9 @@ def test_housekeeping_removes_exactly_what_has_expired(run: Run, alice: User) ->
     printed = run("housekeeping")
 
     assert printed == (
-        "Removed 0 rows of erased accounts, 1 sessions, 1 admin sessions, 1 tokens, "
+        "Removed 0 rows of erased accounts, 1 sessions, 1 admin sessions, "
+        "0 admin sign-ins, "
+        "1 tokens, "
         "1 idempotency keys, "
         "1 trashed tasks."
     )
