@@ -106,13 +106,13 @@ OF_TASKS = {
     "of one status": "?status__exact=DONE",
     "of one priority": "?priority__exact=4",
     "of two filters": "?status__exact=IN_PROGRESS&priority__exact=1",
-    "in the trash": "?deleted_at__isempty=0",
-    "not in the trash": "?deleted_at__isempty=1",
+    "in the trash": "?trash=yes",
+    "not in the trash": "?trash=no",
     "without due date": "?due_at__isnull=True",
     "due today": TODAY.format("due_at"),
     "due today, one status, one priority": TODAY.format("due_at")
     + "&status__exact=IN_PROGRESS&priority__exact=4",
-    "due today, in the trash": TODAY.format("due_at") + "&deleted_at__isempty=0",
+    "due today, in the trash": TODAY.format("due_at") + "&trash=yes",
     "made today": TODAY.format("created_at"),
     "made today, not done": TODAY.format("created_at") + "&status__exact=TODO",
     "search, three words": "?q=invoice+quarterly+ada",
@@ -127,7 +127,7 @@ OF_TASKS = {
     "search, an owner": "?q=user77@example.com",
     "search, nobody": "?q=nobody@example.com",
     "search and filter": "?q=invoice&status__exact=TODO&priority__exact=4",
-    "search in the trash": "?q=invoice&deleted_at__isempty=0",
+    "search in the trash": "?q=invoice&trash=yes",
 }
 OF_USERS = {
     "list": "",

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import QuerySet
@@ -64,6 +65,14 @@ def estimate(rows: QuerySet[Any]) -> ApproximateCount:
     return ApproximateCount(number, f"about {number:,}")
 
 
+class BoundedChangeList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        """Without a filter the rows found are all: "Show all" would lead nowhere."""
+        super().get_results(request)
+        if not (self.query or self.has_active_filters):
+            self.full_result_count = self.result_count
+
+
 class BoundedModelAdmin(admin.ModelAdmin):
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -75,6 +84,13 @@ class BoundedModelAdmin(admin.ModelAdmin):
     # Other actions reject more than MAX_ACTION_ROWS rows, as each row is a transaction
     # of its own.
     actions_on_any_number: tuple[str, ...] = ()
+
+    def get_changelist(self, *args: Any, **options: Any) -> type[ChangeList]:
+        return BoundedChangeList
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """None of what is not there yet: their tables would be empty."""
+        return super().get_inlines(request, obj) if obj else ()
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any
@@ -96,6 +112,8 @@ def is_too_many(rows: QuerySet[Any]) -> bool:
 class Site(admin.AdminSite):
     site_url = "/api/docs"
     site_header = site_title = "Task API"
+    # Its few links are on the index; the columns of the lists need the width.
+    enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
         # No model has a page to view on the site, and any other key is an error there.

@@ -65,7 +65,7 @@ def end_chosen(
 
 class EndReasonFilter(admin.SimpleListFilter):
     # Django's own filter reads the whole table to list the reasons.
-    title = parameter_name = "end_reason"
+    title, parameter_name = "end", "end_reason"
 
     def lookups(self, *args: Any) -> list[tuple[str, str]]:
         return [("none", "Not ended"), *RevocationReason.choices]

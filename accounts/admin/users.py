@@ -3,7 +3,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import AdminUserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,11 +16,19 @@ from accounts.models import RevocationReason, User
 admin.site.unregister(Group)  # administrators may do everything; only they sign in
 
 
-class UserCreationForm(AdminUserCreationForm):
-    class Meta(AdminUserCreationForm.Meta):
+class UserCreationForm(BaseUserCreationForm):
+    class Meta(BaseUserCreationForm.Meta):
         model = User
         fields = ("email", "name")
         field_classes = {}
+
+
+class PasswordChangeForm(AdminPasswordChangeForm):
+    # Django's speaks of other ways to sign in, of which there are none.
+    usable_password_help_text = (
+        "Without a password nobody can sign in to the account, until one is set here "
+        "or by a password reset."
+    )
 
 
 @admin.action(description="End every session of the chosen users")
@@ -53,6 +61,7 @@ def deactivate(
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
     add_form = UserCreationForm
+    change_password_form = PasswordChangeForm
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         ("Status", {"fields": ("role", "is_active")}),
@@ -63,13 +72,7 @@ class UserAdmin(DjangoUserAdmin):
             None,
             {
                 "classes": ("wide",),
-                "fields": (
-                    "email",
-                    "name",
-                    "usable_password",
-                    "password1",
-                    "password2",
-                ),
+                "fields": ("email", "name", "password1", "password2"),
             },
         ),
     )

@@ -244,6 +244,7 @@ TIME_ZONE = "UTC"
 # From the package tzdata: the same on every machine, and in images that have none.
 zoneinfo.reset_tzpath(to=[])
 USE_I18N = False
+FORMAT_MODULE_PATH = "taskapi.formats"
 USE_TZ = True
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True

@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import QuerySet
@@ -9,7 +10,7 @@ from django.http import HttpRequest
 
 from tasks.admin import actions, search
 from tasks.admin.fields import UnstrippedCharField
-from tasks.models import ADMIN_INDEX_PREDICATE, Task, TaskChange
+from tasks.models import ADMIN_INDEX_PREDICATE, LIVE, TRASHED, Task, TaskChange
 from tasks.operations import Create, Delete, Update, perform, perform_one
 
 MAX_CHANGES = 50
@@ -47,6 +48,19 @@ class ChangeInline(admin.TabularInline):
         return True
 
 
+class TrashFilter(admin.SimpleListFilter):
+    title = parameter_name = "trash"
+
+    def lookups(self, *args: Any) -> list[tuple[str, str]]:
+        return [("no", "Not in the trash"), ("yes", "In the trash")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Task]
+    ) -> QuerySet[Task]:
+        chosen = {"no": LIVE, "yes": TRASHED}.get(self.value() or "")
+        return queryset.filter(chosen) if chosen else queryset
+
+
 @admin.register(Task)
 class TaskAdmin(admin.ModelAdmin):
     """Writes through operations, as the API does: version, history and revision."""
@@ -65,7 +79,7 @@ class TaskAdmin(admin.ModelAdmin):
         "priority",
         "due_at",
         "created_at",
-        ("deleted_at", admin.EmptyFieldListFilter),
+        TrashFilter,
     )
     # The other columns have no index that does not start with the owner.
     sortable_by = ("created_at",)
@@ -103,7 +117,7 @@ class TaskAdmin(admin.ModelAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: Task | None = None
     ) -> tuple[str, ...]:
-        return (*self.readonly_fields, "user") if obj else self.readonly_fields
+        return (*self.readonly_fields, "user") if obj else ()
 
     def has_change_permission(
         self, request: HttpRequest, obj: Task | None = None
@@ -114,10 +128,14 @@ class TaskAdmin(admin.ModelAdmin):
 
     has_delete_permission = has_change_permission
 
-    def formfield_for_dbfield(self, *args: Any, **options: Any) -> Any:
+    def formfield_for_dbfield(self, db_field: Any, *args: Any, **options: Any) -> Any:
+        if db_field.name == "title":
+            options["widget"] = AdminTextInputWidget({"class": "vLargeTextField"})
         # A change is a difference from what the page showed, not from the database:
         # otherwise an old page would undo a later edit of the owner.
-        return super().formfield_for_dbfield(*args, show_hidden_initial=True, **options)
+        return super().formfield_for_dbfield(
+            db_field, *args, show_hidden_initial=True, **options
+        )
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         offered = super().get_actions(request)

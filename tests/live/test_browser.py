@@ -29,6 +29,7 @@ ROOT_EMAIL = "root@example.com"
 USERS, TASKS = "/admin/accounts/user/", "/admin/tasks/task/"
 IMAGES = ROOT / "docs" / "images"
 MAX_IMAGE_BYTES = 200_000
+ONE_LINE_PIXELS = 25
 README_TASKS = [
     {"title": "Book the train to Vienna", "dueDate": "2030-03-01T09:00:00Z"},
     {"title": "Renew the certificate", "priority": "URGENT"},
@@ -223,6 +224,19 @@ def test_tasks_are_searched_and_filtered(admin: Visit, owner: Tokens) -> None:
     assert found(admin, "title") == ["Order the quarterly ladder"]
     assert "1 task" in admin.page.locator(".paginator").inner_text()
     admin.picture("admin-filtered")
+
+
+def test_lists_fit_a_usual_screen(admin: Visit, owner: Tokens) -> None:
+    """Ordinary titles stay on one line, and no column is cut off."""
+    admin.page.set_viewport_size({"width": 1360, "height": 900})
+    for url in (TASKS, USERS, "/admin/accounts/session/"):
+        admin.open(url)
+        admin.picture(f"admin-1360-{url.split('/')[-2]}")
+        table = admin.page.locator("#changelist-form .results")
+        assert table.evaluate("e => e.scrollWidth <= e.clientWidth"), url
+    admin.open(TASKS)
+    titles = admin.page.locator("#result_list .field-title a").all()
+    assert max(title.bounding_box()["height"] for title in titles) < ONE_LINE_PIXELS
 
 
 def test_readme_shows_the_admin(admin: Visit, live: Server) -> None:

@@ -314,6 +314,42 @@ def test_failed_sign_in_is_audited(root: User, audited: Records) -> None:
     assert audited() == [("login_failed", None)]
 
 
+def text_of(browser: Client, url: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", browser.get(url).content.decode()).split())
+
+
+def test_whole_list_has_no_link_to_itself(browser: Client, alice: User) -> None:
+    assert "2 users" in text_of(browser, USERS)
+    assert "Show all" not in text_of(browser, USERS)
+    assert "1 result ( Show all )" in text_of(browser, f"{USERS}?q=alice")
+    assert "1 result ( Show all )" in text_of(browser, f"{USERS}?role__exact=ADMIN")
+
+
+def test_filters_say_what_they_find(browser: Client) -> None:
+    assert "By trash All Not in the trash In the trash" in text_of(browser, TASKS)
+    assert "By end All Not ended" in text_of(browser, SESSIONS)
+
+
+@pytest.mark.parametrize("url", [USERS, TASKS])
+def test_form_to_add_shows_nothing_that_is_not_there_yet(
+    browser: Client, url: str
+) -> None:
+    response = browser.get(f"{url}add/")
+
+    assert response.context["inline_admin_formsets"] == []
+    assert 'class="readonly"' not in response.content.decode()
+
+
+def test_no_form_speaks_of_other_ways_to_sign_in(browser: Client, root: User) -> None:
+    forms = [f"{USERS}add/", f"{USERS}{root.pk}/password/"]
+    texts = [text_of(browser, form) for form in forms]
+
+    assert "Password" in texts[0]
+    assert "authentication" not in texts[0]
+    assert "Without a password nobody can sign in" in texts[1]
+    assert not any("LDAP" in text for text in texts)
+
+
 # Users
 
 
@@ -335,7 +371,7 @@ def test_failed_sign_in_is_audited(root: User, audited: Records) -> None:
         f"{SESSIONS}{{session}}/change/",
         TASKS,
         f"{TASKS}?q=plants",
-        f"{TASKS}?status__exact=TODO&priority__exact=2&deleted_at__isempty=1",
+        f"{TASKS}?status__exact=TODO&priority__exact=2&trash=no",
         f"{TASKS}add/",
         f"{TASKS}{{task}}/change/",
         f"{TASKS}{{task}}/delete/",
@@ -363,7 +399,7 @@ def test_users_are_filtered(browser: Client, alice: User, root: User) -> None:
 
 
 def test_user_is_added(browser: Client) -> None:
-    new = {"email": "carol@example.com", "name": "Carol", "usable_password": "true"}
+    new = {"email": "carol@example.com", "name": "Carol"}
     passwords = {"password1": PASSWORD, "password2": PASSWORD}
     submit(browser, f"{USERS}add/", **new, **passwords)
 
@@ -373,7 +409,7 @@ def test_user_is_added(browser: Client) -> None:
 
 
 def test_user_with_a_taken_email_is_not_added(browser: Client, alice: User) -> None:
-    new = {"email": "ALICE@example.com", "name": "Al", "usable_password": "true"}
+    new = {"email": "ALICE@example.com", "name": "Al"}
     passwords = {"password1": PASSWORD, "password2": PASSWORD}
     response = browser.post(f"{USERS}add/", new | passwords)
 
@@ -383,7 +419,7 @@ def test_user_with_a_taken_email_is_not_added(browser: Client, alice: User) -> N
 
 
 def test_user_with_a_weak_password_is_not_added(browser: Client) -> None:
-    new = {"email": "carol@example.com", "name": "Carol", "usable_password": "true"}
+    new = {"email": "carol@example.com", "name": "Carol"}
     passwords = {"password1": "12345678", "password2": "12345678"}
     response = browser.post(f"{USERS}add/", new | passwords)
 
@@ -831,8 +867,8 @@ def test_tasks_are_searched_by_title_and_owner(
 def test_trash_is_filtered_out(browser: Client, alice: User, trashed: Task) -> None:
     live = make_task(alice)
 
-    assert rows(browser.get(f"{TASKS}?deleted_at__isempty=1")) == [live]
-    assert rows(browser.get(f"{TASKS}?deleted_at__isempty=0")) == [trashed]
+    assert rows(browser.get(f"{TASKS}?trash=no")) == [live]
+    assert rows(browser.get(f"{TASKS}?trash=yes")) == [trashed]
 
 
 def test_owner_is_found_by_typing(browser: Client, alice: User, bob: User) -> None:

@@ -92,7 +92,7 @@ def everything() -> Iterator[str]:
         yield f"{url}?_facets=True"
         for name in registered.sortable_by or ():
             yield f"{url}?o={[*registered.list_display].index(name) + 1}"
-    yield f"{TASKS}?status__exact=DONE&priority__exact=4&deleted_at__isempty=0"
+    yield f"{TASKS}?status__exact=DONE&priority__exact=4&trash=yes"
     yield f"{TASKS}?due_at__isnull=True"
     yield f"{SESSIONS}?end_reason=logout"
     yield f"{USERS}?role__exact=ADMIN"
