@@ -134,6 +134,28 @@ def test_health_is_asked_about_once_a_second(
     assert len(asked) == 2
 
 
+def test_probes_at_once_share_one_check(
+    ask: Callable[[Callable[[], None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that come while the database is asked wait for its answer."""
+    for name in ("PROBE_SECONDS", "MOST_SECONDS_OLD"):
+        monkeypatch.setattr(health, name, 60)
+    asked: list[None] = []
+
+    def question() -> None:
+        asked.append(None)
+        time.sleep(0.2)
+
+    ask(question)
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(
+            pool.map(lambda n: Client().get(ANSWERS[n % 2]).status_code, range(8))
+        )
+
+    assert statuses == [200] * 8
+    assert len(asked) == 1
+
+
 def test_probes_at_once_do_not_disturb_each_other(settings: LazySettings) -> None:
     settings.REDIS_URL = settings.REDIS_URL or "redis://localhost"
     with ThreadPoolExecutor(8) as pool:

@@ -92,6 +92,16 @@ def test_request_is_one_line(
     }
 
 
+@pytest.mark.parametrize("letter", ["a", "ü", "\x1b"])
+def test_long_path_is_cut(output: io.StringIO, letter: str) -> None:
+    """A stranger chooses it, and a line escapes up to six characters for one."""
+    anyone().get("/" + quote(letter * 8000))
+    [line] = output.getvalue().splitlines()
+
+    assert json.loads(line)["path"] == "/" + letter * 255
+    assert len(line) < 2_000
+
+
 def test_request_without_route_or_user_says_so(access: Access) -> None:
     anyone().post("/nothing")
     line = access()
