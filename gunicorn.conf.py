@@ -8,7 +8,7 @@ from typing import Any
 from gunicorn import glogging
 
 from taskapi import env_file
-from taskapi.http import cpu_pinning, graceful_shutdown, logs, worker_slots
+from taskapi.http import allocator, cpu_pinning, graceful_shutdown, logs, worker_slots
 
 # Before any variable is read, here or by the settings that the workers import.
 env_file.load()
@@ -94,6 +94,7 @@ def when_ready(arbiter: Any) -> None:
 
 def post_fork(arbiter: Any, worker: Any) -> None:
     take_signals(arbiter)
+    allocator.return_large_blocks()
     if pins_workers:
         os.sched_setaffinity(0, {worker.core})
 

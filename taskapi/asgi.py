@@ -6,6 +6,7 @@ connection.
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -23,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 # Answered by threads of their own, however busy the others are.
 PROBES = {"/livez", "/readyz", "/health"}
 PROBE_THREADS = 2
+LARGE_BODY_BYTES = 1024 * 1024
 
 
 class Application:
@@ -34,26 +36,48 @@ class Application:
         self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probes")
         self.finished_calls = 0  # in threads
         self.bodies = BodyReceiver()
+        self.large_bodies = asyncio.Semaphore()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        environ, body = make_environ(scope), bytearray()
+        await self.send(await self.answer(scope, receive), send)
+
+    async def answer(self, scope: Message, receive: Receive) -> Response:
+        """The response. Nothing is kept of the request's body while it is sent."""
+        environ, body, size = make_environ(scope), BytesIO(), 0
         try:
             try:
                 check_head(environ, scope["raw_path"])
                 await self.bodies.receive(environ, receive, body)
             except Refusal as refusal:
                 environ["taskapi.refusal"] = refusal.args
-            environ["wsgi.input"] = BytesIO(body)
-            environ["CONTENT_LENGTH"] = str(len(body))
+            finally:
+                size = body.tell()
+            # Makes the buffer as large as the body, and a read of all of it no copy.
+            body.getvalue()
+            body.seek(0)
+            environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(size)
+            if size > LARGE_BODY_BYTES:
+                return await self.answer_large(environ, body)
             if environ["PATH_INFO"] in PROBES:
-                response = await self.probe(environ)
-            else:
-                response = await self.run(respond, self.wsgi, environ)
+                return await self.probe(environ)
+            response: Response = await self.run(respond, self.wsgi, environ)
+            return response
         finally:
-            self.bodies.release(len(body))
-        await self.send(response, send)
+            self.bodies.release(size)
+
+    async def answer_large(self, environ: Environ, body: BytesIO) -> Response:
+        """One at a time: what is parsed takes several times the memory of its text."""
+        async with self.large_bodies:
+            response: Response = await self.run(respond, self.wsgi, environ)
+            # Views and requests refer to each other: the body and its values would
+            # stay until the garbage collector comes across them.
+            if not response.is_stream:
+                body.close()
+            environ.clear()
+            await self.run(gc.collect)
+            return response
 
     async def probe(self, environ: Environ) -> Response:
         loop = asyncio.get_running_loop()

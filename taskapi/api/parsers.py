@@ -18,7 +18,8 @@ MAX_DEPTH = 32
 MAX_VALUES = 10_000
 # A string, or what each value but the first follows. Possessive, so that a string that
 # does not end takes no memory per character.
-STRUCTURE = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[,\[{]', re.DOTALL)
+STRUCTURE = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[,\[{]', re.DOTALL)
+QUOTE = ord('"')
 
 
 class StrictJSONParser(JSONParser):
@@ -40,8 +41,7 @@ class StrictJSONParser(JSONParser):
         try:
             # A byte order mark may be ignored (RFC 8259 section 8.1).
             body = read_body(stream, parser_context)
-            text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8")
-            value = strict_json(text)
+            value = strict_json(body.removeprefix(codecs.BOM_UTF8))
         except TooManyValuesError as error:
             message = f"The body has more than {MAX_VALUES} values."
             raise ParseError(message) from error
@@ -52,7 +52,7 @@ class StrictJSONParser(JSONParser):
             # The error's own text would quote the body, and with it perhaps a password.
             raise ParseError("The body is not valid JSON in UTF-8.") from error
         # Counted first: text that cannot be too deep need not be walked through.
-        if text.count("[") + text.count("{") > MAX_DEPTH:
+        if body.count(b"[") + body.count(b"{") > MAX_DEPTH:
             reject_depth(value)
         return value
 
@@ -108,15 +108,16 @@ class DuplicateKeyError(ValueError):
     """One name twice in one object: which of the values is meant?"""
 
 
-def strict_json(text: str) -> Any:
+def strict_json(body: bytes) -> Any:
     """JSON as RFC 8259 has it, no name twice, no NaN; ValueError for anything else.
 
-    At most MAX_VALUES values in all objects and arrays, counted before any is parsed.
+    At most MAX_VALUES values in all objects and arrays, counted before any is parsed or
+    even decoded: all structure of JSON in UTF-8 is ASCII.
     """
-    reject_many_values(text)
+    reject_many_values(body)
     try:
         return json.loads(
-            text,
+            body.decode("utf-8"),
             object_pairs_hook=reject_duplicate_keys,
             parse_constant=reject_constant,
         )
@@ -124,12 +125,12 @@ def strict_json(text: str) -> Any:
         raise ValueError("too deep") from error
 
 
-def reject_many_values(text: str) -> None:
+def reject_many_values(body: bytes) -> None:
     """Each value but the first follows a comma or opens an object or an array."""
-    if text.count(",") + text.count("[") + text.count("{") < MAX_VALUES:
+    if body.count(b",") + body.count(b"[") + body.count(b"{") < MAX_VALUES:
         return  # even if none of them is in a string
     # One by one, and no further than needed: a list of them would take 20 MB.
-    found = (each for each in STRUCTURE.finditer(text) if text[each.start()] != '"')
+    found = (each for each in STRUCTURE.finditer(body) if body[each.start()] != QUOTE)
     if next(islice(found, MAX_VALUES - 1, None), None):
         raise TooManyValuesError
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 from typing import Any
 
 from django.conf import settings
@@ -29,9 +30,7 @@ class BodyReceiver:
     def __init__(self) -> None:
         self.held_bytes = 0
 
-    async def receive(
-        self, environ: Environ, receive: Receive, body: bytearray
-    ) -> None:
+    async def receive(self, environ: Environ, receive: Receive, body: BytesIO) -> None:
         """Append to `body` all that the client sends, or raise Refusal."""
         is_chunked = environ.pop("HTTP_TRANSFER_ENCODING", None)
         if not is_chunked and "CONTENT_LENGTH" not in environ:
@@ -47,16 +46,16 @@ class BodyReceiver:
         except TimeoutError:
             raise Refusal(408, "The body did not arrive in time.") from None
 
-    def append(self, message: Message, body: bytearray, max_bytes: int) -> bool:
+    def append(self, message: Message, body: BytesIO, max_bytes: int) -> bool:
         """Append one piece; whether it was the last."""
         if message["type"] == "http.disconnect":
             raise Refusal(400, "The request ended before it was complete.")
         piece = message.get("body", b"")
-        check_size(len(body) + len(piece), max_bytes)
+        check_size(body.tell() + len(piece), max_bytes)
         if self.held_bytes + len(piece) > MAX_HELD_BYTES:
             raise Refusal(503, "Too many bodies are being received; try again.")
         self.held_bytes += len(piece)
-        body += piece
+        body.write(piece)
         return not message.get("more_body", False)
 
     def release(self, size: int) -> None:

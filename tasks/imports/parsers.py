@@ -88,7 +88,7 @@ def read_jsonl(file: BinaryIO) -> Iterator[Record]:
 
 def parse_json(text: str) -> Any:
     try:
-        return strict_json(text)
+        return strict_json(text.encode())
     except DuplicateKeyError as error:
         raise ValueError("An object has the same key twice.") from error
     except ValueError as error:

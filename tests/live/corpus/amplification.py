@@ -37,5 +37,8 @@ def cases() -> list[Case]:
 
 
 CASES = cases()
-# Each is sent ten times at once, to see what memory that takes.
-HEAVIEST = [post(REFRESH_PATH, body) for body in SHAPES.values()]
+# Each is sent ten times at once, to see what memory that takes: to a path that takes no
+# large body, and to one that does.
+HEAVIEST = [
+    post(path, body) for path in (REFRESH_PATH, TASKS) for body in SHAPES.values()
+]
