@@ -10,7 +10,7 @@ from django.conf import settings
 from taskapi.http.environ import Environ, Refusal
 
 TIMEOUT_SECONDS = 5.0  # between two pieces
-MAX_HELD_BYTES = 64 * 1024 * 1024  # of all bodies together
+MAX_HELD_BYTES = 32 * 1024 * 1024  # of all bodies together
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
