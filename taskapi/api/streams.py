@@ -6,7 +6,7 @@ time for each piece; so a user, and a worker, have a limited number of them.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +27,8 @@ class StreamLimit:
 
     def __init__(self) -> None:
         self.running = Counter[Any]()
-        self.lock = Lock()
+        # The collector may close a stream in the thread that holds the lock.
+        self.lock = RLock()
 
     def acquire(self, user_id: Any) -> None:
         """Raise TooManyStreams for one stream too many."""

@@ -1,6 +1,7 @@
 """Exports use a bounded amount of memory, and there is a bounded number of them."""
 
 import gc
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -212,6 +213,23 @@ def test_export_of_the_admin_counts_too(alice: User, settings: Any) -> None:
     settings.MAX_STREAMS = 1
     with pytest.raises(TooManyStreams):
         _held = [Pieces(n, lambda: ["x"]) for n in range(2)]
+
+
+def test_stream_that_is_dropped_while_others_are_counted_stops_nobody() -> None:
+    """The garbage collector runs whenever it likes, also while the lock is held."""
+    dropped = Pieces(1, lambda: ["x"])
+    is_done = threading.Event()
+
+    def collect() -> None:
+        nonlocal dropped
+        with streams.lock:
+            del dropped
+        is_done.set()
+
+    threading.Thread(target=collect, daemon=True).start()
+
+    assert is_done.wait(10)
+    assert not streams.running
 
 
 def broken() -> Any:
