@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.utils.module_loading import import_string
 
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
 MAIL_BACKENDS = {
@@ -47,6 +48,28 @@ def blacklist_is_installed(**options: Any) -> list[CheckMessage]:
     return [
         Error(message, hint=f"Add {BLACKLIST!r} to INSTALLED_APPS.", id="taskapi.E001")
     ]
+
+
+@register
+def hooks_are_functions(**options: Any) -> list[CheckMessage]:
+    """Otherwise nobody could register, and only a request would show it."""
+    return [
+        Error(
+            f"ACCOUNT_CREATED names {path!r}, which is no function: {reason}",
+            hint="Write the dotted path of a function that takes the new user.",
+            id="taskapi.E002",
+        )
+        for path in settings.ACCOUNT_CREATED
+        if (reason := why_not_callable(path))
+    ]
+
+
+def why_not_callable(path: str) -> str:
+    """Why the dotted path leads to no callable; empty if it does."""
+    try:
+        return "" if callable(import_string(path)) else "it is not callable."
+    except ImportError as error:
+        return str(error)
 
 
 @register(Tags.security, deploy=True)

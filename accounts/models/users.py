@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
@@ -13,6 +14,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.module_loading import import_string
 
 from accounts.auth import blacklist
 from accounts.models.sessions import RevocationReason, Session
@@ -69,6 +71,15 @@ class UserManager(BaseUserManager["User"]):
         self, email: str, password: str | None = None, **fields: Any
     ) -> "User":
         return self.create_user(email, password, **fields, role=Role.ADMIN)
+
+    def run_created_hooks(self, user: "User") -> None:
+        """Call each function of settings.ACCOUNT_CREATED with a user whose row was just
+        inserted, in the transaction that inserts it: if one fails, there is no account.
+
+        `User.save` does it; only who inserts rows in bulk has to call it.
+        """
+        for path in settings.ACCOUNT_CREATED:
+            import_string(path)(user)
 
     def get_for_update(self, pk: UUID | str) -> "User":
         """The one lock: whatever starts, renews or ends a session, or changes what its
@@ -167,7 +178,9 @@ class User(AbstractBaseUser):
         may have moved meanwhile, as the revision does all the time.
         """
         if self._state.adding:
-            super().save(**options)
+            with transaction.atomic():
+                super().save(**options)
+                User.objects.run_created_hooks(self)
         else:
             if options.get("update_fields") is None:
                 options["update_fields"] = [*self.dirty_fields(), "updated_at"]

@@ -199,6 +199,8 @@ if PASSWORD_BLOCKLIST:
         {"NAME": f"{PASSWORD_VALIDATION}.CommonPasswordValidator"}
     )
 PASSWORD_RESET_TIMEOUT = 3600
+# Functions of the apps, called with each new user in the transaction that creates it.
+ACCOUNT_CREATED: list[str] = []
 # Modules of the apps, each for its own data: what is exported and erased with an
 # account, which rows expire, and what the OpenAPI document says of it.
 PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]

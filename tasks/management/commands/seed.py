@@ -106,6 +106,9 @@ def insert_rows(users: list[Any], tasks: int, random: Random) -> None:
             bar.update(len(chunk))
         # Last, because their revisions count their writes.
         bulk.insert(users)
+        manager: Any = get_user_model()._default_manager
+        for user in users:
+            manager.run_created_hooks(user)
 
 
 def indexes_dropped_for(tasks: int) -> AbstractContextManager[None]:
