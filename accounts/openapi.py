@@ -35,6 +35,8 @@ USER = {
     "createdAt": EXAMPLE_CREATED,
     "updatedAt": EXAMPLE_CREATED,
 }
+NEW_EMAIL = "ada.king@example.com"
+EMAIL_TOKEN = "Zk1vQ0x5dFh3c0pNbjJiVjhjUmE3ZUhwTHU0aUdxNm8"
 RENAMED = {"name": "Ada King"}
 TOKENS = {"user": USER, "accessToken": ACCESS, "refreshToken": REFRESH}
 SESSION = {
@@ -58,6 +60,8 @@ TAGS = {"Accounts": "Signing in and out, sessions, passwords and your personal d
 COMPONENT_NAMES = {
     "Profile": "UpdateMe",
     "DeleteAccount": "EraseMe",
+    "EmailChange": "ChangeEmail",
+    "EmailConfirm": "ConfirmEmail",
     "PasswordChange": "ChangePassword",
     "PasswordResetRequest": "ForgotPassword",
     "PasswordResetConfirm": "ResetPassword",
@@ -119,7 +123,7 @@ OPERATIONS = {
     "exportMe": Operation(
         description="It may be long, so write it to a file.",
         response={
-            "user": [USER | {"revision": 3, "isActive": True}],
+            "user": [USER | {"pendingEmail": None, "revision": 3, "isActive": True}],
             "sessions": [EXPORTED_SESSION],
             "adminSignIns": [],
         },
@@ -128,6 +132,21 @@ OPERATIONS = {
     "eraseMe": Operation(
         description="Requires the password again. It cannot be undone.",
         request={"password": PASSWORD},
+    ),
+    "changeEmail": Operation(
+        description="The token comes by mail to the new address and is valid for an "
+        "hour; the old address is told. A later request takes the place of this one, "
+        "and a new password or `logout-all` cancels it. The answer is the same if the "
+        "new address belongs to another account.",
+        request={"password": PASSWORD, "newEmail": NEW_EMAIL},
+    ),
+    "confirmEmail": Operation(
+        description="The token is valid once, and only for the account that asked. "
+        "Sessions stay; reset tokens that were mailed to the old address do not. 409 "
+        "if another account took the address meanwhile.",
+        request={"token": EMAIL_TOKEN},
+        response=USER | {"email": NEW_EMAIL, "updatedAt": EXAMPLE_UPDATED},
+        errors={409: "EmailTaken"},
     ),
     "changePassword": Operation(
         description="Requires the current one. The session of the request stays.",
@@ -177,6 +196,9 @@ FIELDS = {
     "password": "The password of the account.",
     "RegisterRequest.password": "At least 8 characters, at most 1024 bytes, not only "
     "digits, and not similar to the name or the e-mail address.",
+    "newEmail": "The address to use from then on, once it is confirmed.",
+    "pendingEmail": "The address that a mailed token would confirm; `null` if there is "
+    "none.",
     "currentPassword": "The password until now.",
     "newPassword": "At least 8 characters, at most 1024 bytes, not only digits, and "
     "not similar to the name or the e-mail address.",
@@ -212,6 +234,7 @@ EXPORTED_USER_SCHEMA = object_of(
     id=UUID,
     name=text(),
     email=text(),
+    pendingEmail={"type": ["string", "null"]},
     role=ref("schemas", "Role"),
     revision=COUNT,
     isActive={"type": "boolean"},

@@ -1,26 +1,19 @@
 """Passwords: the policy, the verification and the reset by mail."""
 
-import logging
-from concurrent.futures import ThreadPoolExecutor
-from threading import BoundedSemaphore
+from contextlib import suppress
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
-from django.db import connection
 
-from accounts import rate_limits
+from accounts import mail, rate_limits
 from accounts.auth.sessions import InvalidCredentials, replace_password
 from accounts.models import User, normalise
 from accounts.throttles import hashed_account
 
 MAX_BYTES = 1024
-
-logger = logging.getLogger(__name__)
-mailer = ThreadPoolExecutor(1, thread_name_prefix="mailer")
-mail_slots = BoundedSemaphore(100)
 
 MAIL = """Somebody asked to reset the password of your account.
 
@@ -58,24 +51,14 @@ def request_reset(email: str) -> None:
     The mail is sent in the background, so that the time of the response does not reveal
     which addresses exist.
     """
-    if not mail_slots.acquire(blocking=False):
-        logger.error("A password reset was not mailed: too many are waiting.")
-        return
-    mailer.submit(mail_reset_token, email)
+    mail.send_in_background("A password reset", mail_reset_token, email)
 
 
 def mail_reset_token(email: str) -> None:
-    try:
+    with suppress(User.DoesNotExist):
         user = User.objects.get_by_natural_key(email)
         if user.is_active:
             send_reset_token(user)
-    except User.DoesNotExist:
-        return
-    except Exception:
-        logger.exception("A password reset could not be mailed.")
-    finally:
-        mail_slots.release()
-        connection.close()
 
 
 def send_reset_token(user: User) -> None:

@@ -23,6 +23,7 @@ from taskapi.db.batches import delete_batch
 
 SESSIONS_PER_PAGE = 500
 USER_FIELDS = {
+    "pendingEmail": F("pending_email"),
     "isActive": F("is_active"),
     "createdAt": F("created_at"),
     "updatedAt": F("updated_at"),

@@ -135,6 +135,15 @@ class PasswordResetConfirmSerializer(NewPasswordSerializer):
         return user
 
 
+class EmailChangeSerializer(StrictSerializer):
+    password = PasswordField()
+    newEmail = EmailField(max_length=255)
+
+
+class EmailConfirmSerializer(StrictSerializer):
+    token = StrictCharField(max_length=255)
+
+
 class EmptySerializer(StrictSerializer):
     """For calls that take no body: its fields would be ignored."""
 

@@ -16,6 +16,8 @@ urlpatterns = [
     path("me", views.MeView.as_view()),
     path("me/export", views.ExportView.as_view()),
     path("me/erase", views.DeleteAccountView.as_view()),
+    path("email", views.EmailChangeView.as_view()),
+    path("email/confirm", views.EmailConfirmView.as_view()),
     path("password", views.PasswordChangeView.as_view()),
     path("password/forgot", views.PasswordForgotView.as_view()),
     path("password/reset", views.PasswordResetView.as_view()),

@@ -32,6 +32,11 @@ INCREMENT_REVISION = (
     "UPDATE {table} SET revision = revision + 1 WHERE id = %s AND erased_at IS NULL"
     " RETURNING revision"
 )
+NO_EMAIL_CHANGE: dict[str, Any] = {
+    "pending_email": None,
+    "email_token_hash": None,
+    "email_token_expires_at": None,
+}
 TRACKED_FIELDS = {"name", "email", "password", "role", "is_active"}
 
 
@@ -127,6 +132,10 @@ class User(AbstractBaseUser):
         default=0, db_default=0, editable=False
     )
     idempotency_since = models.DateTimeField(null=True, editable=False)
+    # The change that a mailed token confirms; see accounts.email_change.
+    pending_email = models.EmailField(max_length=255, null=True, editable=False)
+    email_token_hash = models.CharField(max_length=64, null=True, editable=False)
+    email_token_expires_at = models.DateTimeField(null=True, editable=False)
     last_login = None
     loaded_fields: dict[str, Any]
 
@@ -222,9 +231,11 @@ class User(AbstractBaseUser):
         ending = list(live.filter(pk=only) if only else live)
         ended = Session.objects.filter(pk__in=[session.pk for session in ending])
         ended.update(ended_at=now, end_reason=reason)
-        if not (only or keep):
+        if not only:
+            epoch = {} if keep else {"session_epoch": F("session_epoch") + 1}
             myself = User.objects.filter(pk=self.pk)
-            myself.update(session_epoch=F("session_epoch") + 1)
+            # Who stole a session or the password asked for the change, perhaps.
+            myself.update(**epoch, **NO_EMAIL_CHANGE)
         blacklist.blacklist([session.current_jti for session in ending], now)
         return len(ending)
 
@@ -261,7 +272,11 @@ class User(AbstractBaseUser):
             role=Role.USER,
             is_active=False,
             session_epoch=F("session_epoch") + 1,
+            **NO_EMAIL_CHANGE,
         )
+
+    def cancel_email_change(self) -> None:
+        User.objects.filter(pk=self.pk).update(**NO_EMAIL_CHANGE)
 
     def rename(self, name: str | None) -> Self:
         """Take a new name; None keeps the old one."""

@@ -6,6 +6,7 @@ from accounts.views.accounts import (
     MeView,
     RegisterView,
 )
+from accounts.views.email import EmailChangeView, EmailConfirmView
 from accounts.views.passwords import (
     PasswordChangeView,
     PasswordForgotView,
@@ -22,6 +23,8 @@ from accounts.views.sessions import (
 
 __all__ = [
     "DeleteAccountView",
+    "EmailChangeView",
+    "EmailConfirmView",
     "ExportView",
     "LoginView",
     "LogoutAllView",

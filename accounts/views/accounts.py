@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit, personal_data, throttles
 from accounts import serializers as s
+from accounts.errors import EmailTaken
 from accounts.models import User
 from accounts.views.base import AccountView, PasswordView, PublicView
 from accounts.views.sessions import start_session, tokens
@@ -18,12 +18,6 @@ from taskapi.api.caching import not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH
 from taskapi.api.preconditions import BOTH, Precondition, content_tag, entity_tags
 from taskapi.api.streams import stream_response
-
-
-class EmailTaken(APIException):
-    status_code = 409
-    default_detail = "This e-mail address is already registered."
-    default_code = "conflict"
 
 
 class RegisterView(PublicView):

@@ -84,6 +84,7 @@ QUOTA_BYTES = env.int("QUOTA_BYTES", 0, validate=validate.Range(min=0))
 QUOTA_IDEMPOTENCY_BYTES = positive_int("QUOTA_IDEMPOTENCY_BYTES", 128 * 1024 * 1024)
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "", validate=link)
+EMAIL_CHANGE_URL = env.str("EMAIL_CHANGE_URL", "", validate=link)
 EMAIL = env.email("EMAIL_URL", "console://")
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", "taskapi@localhost", validate=mail_sender

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts import passwords
+from accounts import mail as background
 from tests.accounts.clock import Clock
 
 
@@ -21,7 +21,7 @@ def mail(monkeypatch: pytest.MonkeyPatch, mailoutbox: list[Any]) -> list[Any]:
     def submit(job: Callable[..., Any], *args: Any) -> None:
         job(*args)
 
-    monkeypatch.setattr(passwords, "mailer", SimpleNamespace(submit=submit))
+    monkeypatch.setattr(background, "mailer", SimpleNamespace(submit=submit))
     stays_open = SimpleNamespace(close=lambda: None)
-    monkeypatch.setattr(passwords, "connection", stays_open)
+    monkeypatch.setattr(background, "connection", stays_open)
     return mailoutbox

@@ -31,6 +31,7 @@ def test_account_and_sessions_are_exported(alice: User, clock: Clock) -> None:
             "id": str(alice.pk),
             "name": "alice",
             "email": "alice@example.com",
+            "pendingEmail": None,
             "role": "USER",
             "isActive": True,
             "revision": 0,

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import passwords
+from accounts import email_change, passwords
 from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import Session, User
 from tasks.models import Task
@@ -84,6 +85,11 @@ def batch(world: World) -> Call:
     return Call(body={"operations": operations})
 
 
+def email_token(world: World) -> Call:
+    email, now = "carol@example.com", timezone.now()
+    return Call(body={"token": email_change.request(world.alice, email, now=now)})
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
     "register": lambda world: Call(
         body={"name": "Carol", "email": "carol@example.com", "password": PASSWORD}
@@ -100,6 +106,10 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "updateMe": lambda world: Call(body={"name": "Alice A."}),
     "exportMe": lambda world: Call(),
     "eraseMe": lambda world: Call(body={"password": PASSWORD}),
+    "changeEmail": lambda world: Call(
+        body={"password": PASSWORD, "newEmail": "carol@example.com"}
+    ),
+    "confirmEmail": email_token,
     "changePassword": lambda world: Call(
         body={"currentPassword": PASSWORD, "newPassword": NEW_PASSWORD}
     ),

@@ -220,6 +220,7 @@ PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
 SPECIAL = {
     ("createTask", 403): have_no_quota,
     ("register", 409): find_the_address_taken,
+    ("confirmEmail", 409): find_the_address_taken,
 }
 
 

@@ -86,6 +86,7 @@ BAD = {
     "DATABASE_URL": "postgres://user:hunter2@host:notaport/name",
     "REDIS_URL": "http://:hunter2@host",
     "PASSWORD_RESET_URL": "hunter2",
+    "EMAIL_CHANGE_URL": "hunter2",
     "DEFAULT_FROM_EMAIL": "hunter2",
     "ALLOWED_HOSTS": "*",
     "HSTS_INCLUDE_SUBDOMAINS": "perhaps",
