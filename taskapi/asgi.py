@@ -21,9 +21,9 @@ from taskapi.wsgi import application as wsgi_application
 
 Send = Callable[[Message], Awaitable[None]]
 
-# Answered by threads of their own, however busy the others are.
-PROBES = {"/livez", "/readyz", "/health"}
-PROBE_THREADS = 2
+# Each has a thread of its own: /livez waits neither for busy threads nor for a check of
+# the database.
+PROBES = ("/livez", "/readyz", "/health")
 LARGE_BODY_BYTES = 1024 * 1024
 
 
@@ -33,7 +33,7 @@ class Application:
     def __init__(self, wsgi: Any, threads: int) -> None:
         self.wsgi = wsgi
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self.probes = ThreadPoolExecutor(PROBE_THREADS, thread_name_prefix="probes")
+        self.probes = {path: ThreadPoolExecutor(1, f"probe {path}") for path in PROBES}
         self.finished_calls = 0  # in threads
         self.bodies = BodyReceiver()
         self.large_bodies = asyncio.Semaphore()
@@ -60,8 +60,9 @@ class Application:
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(size)
             if size > LARGE_BODY_BYTES:
                 return await self.answer_large(environ, body)
-            if environ["PATH_INFO"] in PROBES:
-                return await self.probe(environ)
+            if probe := self.probes.get(environ["PATH_INFO"]):
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(probe, respond, self.wsgi, environ)
             response: Response = await self.run(respond, self.wsgi, environ)
             return response
         finally:
@@ -78,10 +79,6 @@ class Application:
             environ.clear()
             await self.run(gc.collect)
             return response
-
-    async def probe(self, environ: Environ) -> Response:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.probes, respond, self.wsgi, environ)
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()

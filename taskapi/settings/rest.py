@@ -44,6 +44,25 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "taskapi.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
+# Swagger UI fills in the examples of parameters, so that "Execute" would send all
+# filters, and both `page` and `cursor`. The optional ones are left out of its copy.
+SWAGGER_UI_SETTINGS = """{
+  deepLinking: true,
+  plugins: [{statePlugins: {spec: {wrapActions: {
+    updateJsonSpec: (original) => (spec) => {
+      const all = [spec.components, ...Object.values(spec.paths)
+        .flatMap((path) => Object.values(path))];
+      for (const parameter of all.flatMap((each) =>
+        Object.values(each?.parameters ?? {}))) {
+        if (parameter.schema && !parameter.required) {
+          delete parameter.example;
+          delete parameter.schema.example;
+        }
+      }
+      return original(spec);
+    }
+  }}}}]
+}"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
     "DESCRIPTION": DESCRIPTION,
@@ -62,6 +81,7 @@ SPECTACULAR_SETTINGS = {
         "taskapi.openapi.hooks.complete",
     ],
     "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": SWAGGER_UI_SETTINGS,
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,

@@ -57,6 +57,14 @@ class Replica:
         finally:
             connection.close()
 
+    def register(self, account: str, address: str) -> tuple[int, None, bytes]:
+        """Make this account from an address that a proxy has told."""
+        headers = {"Content-Type": "application/json", "X-Forwarded-For": address}
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+            connection.request("POST", "/api/auth/register", account, headers)
+            response = connection.getresponse()
+            return response.status, None, response.read()
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(40)

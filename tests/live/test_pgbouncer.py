@@ -114,7 +114,10 @@ def wait_until_it_answers(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
-    about = environment(bouncer) | {"DATABASE_PREPARE": "false"}
+    about = environment(bouncer) | {
+        "DATABASE_PREPARE": "false",
+        "MAX_STREAMS_PER_USER": "16",
+    }
     with closing(Server(folder, about)) as server:
         owner = register(server)
         token = owner.access
