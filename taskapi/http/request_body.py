@@ -10,7 +10,8 @@ from django.conf import settings
 from taskapi.http.environ import Environ, Refusal
 
 TIMEOUT_SECONDS = 5.0  # between two pieces
-MAX_HELD_BYTES = 32 * 1024 * 1024  # of all bodies together
+ROOM_SECONDS = 2.0  # for other bodies to be done with
+MAX_HELD_BYTES = 24 * 1024 * 1024  # of all bodies together
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,6 +30,7 @@ class BodyReceiver:
 
     def __init__(self) -> None:
         self.held_bytes = 0
+        self.released = asyncio.Event()
 
     async def receive(self, environ: Environ, receive: Receive, body: BytesIO) -> None:
         """Append to `body` all that the client sends, or raise Refusal."""
@@ -41,25 +43,36 @@ class BodyReceiver:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS) as timeout:
                 while not is_complete:
-                    is_complete = self.append(await receive(), body, max_bytes)
+                    is_complete = await self.append(await receive(), body, max_bytes)
                     timeout.reschedule(loop.time() + TIMEOUT_SECONDS)
         except TimeoutError:
             raise Refusal(408, "The body did not arrive in time.") from None
 
-    def append(self, message: Message, body: BytesIO, max_bytes: int) -> bool:
+    async def append(self, message: Message, body: BytesIO, max_bytes: int) -> bool:
         """Append one piece; whether it was the last."""
         if message["type"] == "http.disconnect":
             raise Refusal(400, "The request ended before it was complete.")
         piece = message.get("body", b"")
         check_size(body.tell() + len(piece), max_bytes)
         if self.held_bytes + len(piece) > MAX_HELD_BYTES:
-            raise Refusal(503, "Too many bodies are being received; try again.")
+            await self.wait_for_room(len(piece))
         self.held_bytes += len(piece)
         body.write(piece)
         return not message.get("more_body", False)
 
+    async def wait_for_room(self, size: int) -> None:
+        try:
+            async with asyncio.timeout(ROOM_SECONDS):
+                while self.held_bytes + size > MAX_HELD_BYTES:
+                    self.released.clear()
+                    await self.released.wait()
+        except TimeoutError:
+            message = "Too many bodies are being received; try again."
+            raise Refusal(503, message) from None
+
     def release(self, size: int) -> None:
         self.held_bytes -= size
+        self.released.set()
 
 
 def check_size(size: int, max_bytes: int) -> None:

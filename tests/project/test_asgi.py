@@ -161,6 +161,7 @@ def test_body_that_ends_early_is_refused() -> None:
 
 def test_all_bodies_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_body, "MAX_HELD_BYTES", 1500)
+    monkeypatch.setattr(request_body, "ROOM_SECONDS", 0.05)
 
     async def main() -> list[int]:
         application, request = adapter(), scope(b"/", HOST, CHUNKED)
@@ -177,6 +178,17 @@ def test_all_bodies_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> No
         return [refused.status, small.status, large.status]
 
     assert asyncio.run(main()) == [503, 200, 200]
+
+
+def test_body_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_body, "MAX_HELD_BYTES", 1500)
+
+    async def main() -> list[int]:
+        application, request = adapter(), scope(b"/", HOST, CHUNKED)
+        many = [Exchange(application, request, bytes(1000), b"") for _ in range(8)]
+        return [each.status for each in await asyncio.gather(*(m.run() for m in many))]
+
+    assert asyncio.run(main()) == [200] * 8
 
 
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit])
