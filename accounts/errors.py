@@ -1,9 +1,21 @@
 """What several modules of this app refuse with; each carries its status."""
 
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, PermissionDenied
 
 
 class EmailTaken(APIException):
     status_code = 409
     default_detail = "This e-mail address is already registered."
     default_code = "conflict"
+
+
+class RegistrationClosed(PermissionDenied):
+    default_detail = "Registration is closed; ask an administrator for an account."
+
+
+class InvitationRequired(PermissionDenied):
+    default_detail = "Registration needs an invitation; send its invitationToken."
+
+
+class InvitationInvalid(PermissionDenied):
+    default_detail = "The invitation is invalid, spent or expired."

@@ -72,11 +72,12 @@ TOKEN_LINKS = ["Refresh", "Logout"]
 OPERATIONS = {
     "register": Operation(
         description="Returns the tokens of its first session. 409 if the e-mail "
-        "address is taken.",
+        "address is taken, 403 if this server lets nobody register, or only who has "
+        "an invitation. An `invitationToken` is accepted for the new account.",
         request={"name": NAME, "email": EMAIL, "password": PASSWORD},
         response=TOKENS,
         links=["Login", *TOKEN_LINKS],
-        errors={409: "EmailTaken"},
+        errors={403: "RegistrationClosed", 409: "EmailTaken"},
     ),
     "login": Operation(
         description="One message for an unknown address, a wrong password and a "
@@ -176,6 +177,12 @@ ERRORS = {
         ("Content-ETag", *RATE_LIMIT),
         {"current": USER},
     ),
+    "RegistrationClosed": ErrorResponse(
+        403,
+        "Registration is closed, or needs a valid invitation.",
+        "Registration is closed; ask an administrator for an account.",
+        RATE_LIMIT,
+    ),
     "EmailTaken": ErrorResponse(
         409,
         "The e-mail address is already registered.",
@@ -199,6 +206,8 @@ FIELDS = {
     "newEmail": "The address to use from then on, once it is confirmed.",
     "pendingEmail": "The address that a mailed token would confirm; `null` if there is "
     "none.",
+    "invitationToken": "The token of a mailed invitation; wanted if this server lets "
+    "only invited people register.",
     "currentPassword": "The password until now.",
     "newPassword": "At least 8 characters, at most 1024 bytes, not only digits, and "
     "not similar to the name or the e-mail address.",

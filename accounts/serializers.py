@@ -86,6 +86,9 @@ class RegisterSerializer(NewPasswordSerializer):
     name = StrictCharField(max_length=100)
     email = EmailField(max_length=255)
     password = NewPasswordField()
+    invitationToken = StrictCharField(
+        source="invitation_token", max_length=255, required=False
+    )
 
     password_field = "password"
 

@@ -53,15 +53,27 @@ def blacklist_is_installed(**options: Any) -> list[CheckMessage]:
 @register
 def hooks_are_functions(**options: Any) -> list[CheckMessage]:
     """Otherwise nobody could register, and only a request would show it."""
+    hooks = [("ACCOUNT_CREATED", path) for path in settings.ACCOUNT_CREATED]
+    if path := settings.REGISTRATION_INVITATIONS:
+        hooks.append(("REGISTRATION_INVITATIONS", path))
     return [
         Error(
-            f"ACCOUNT_CREATED names {path!r}, which is no function: {reason}",
-            hint="Write the dotted path of a function that takes the new user.",
+            f"{setting} names {path!r}, which is no function: {reason}",
+            hint="Write the dotted path of a function.",
             id="taskapi.E002",
         )
-        for path in settings.ACCOUNT_CREATED
+        for setting, path in hooks
         if (reason := why_not_callable(path))
     ]
+
+
+@register
+def invitations_exist(**options: Any) -> list[CheckMessage]:
+    if settings.REGISTRATION != "invited" or settings.REGISTRATION_INVITATIONS:
+        return []
+    message = "REGISTRATION=invited, but no app has invitations: nobody can register."
+    hint = "Set REGISTRATION_INVITATIONS, or REGISTRATION=closed."
+    return [Error(message, hint=hint, id="taskapi.E003")]
 
 
 def why_not_callable(path: str) -> str:

@@ -2,15 +2,14 @@
 
 from typing import Any, ClassVar
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import audit, personal_data, throttles
+from accounts import audit, personal_data, registration, throttles
 from accounts import serializers as s
-from accounts.errors import EmailTaken
 from accounts.models import User
 from accounts.views.base import AccountView, PasswordView, PublicView
 from accounts.views.sessions import start_session, tokens
@@ -26,17 +25,15 @@ class RegisterView(PublicView):
     @extend_schema(
         operation_id="register",
         request=s.RegisterSerializer,
-        responses={201: s.TokenPairSerializer, 409: None},
+        responses={201: s.TokenPairSerializer, 403: None, 409: None},
     )
     def post(self, request: Request) -> Response:
         """Create an account and sign in."""
+        registration.require_open()
         data = self.validate(s.RegisterSerializer)
-        try:
-            with transaction.atomic():
-                user = User.objects.create_user(**data)
-                session = start_session(request, user)
-        except IntegrityError as error:
-            raise EmailTaken from error
+        with transaction.atomic():
+            user = registration.register(**data)
+            session = start_session(request, user)
         audit.record(
             "register", request._request, user_id=user.pk, session_id=session.pk
         )

@@ -82,6 +82,9 @@ IDEMPOTENCY_HOURS = positive_int("IDEMPOTENCY_HOURS", 24)
 QUOTA_TASKS = env.int("QUOTA_TASKS", 0, validate=validate.Range(min=0))
 QUOTA_BYTES = env.int("QUOTA_BYTES", 0, validate=validate.Range(min=0))
 QUOTA_IDEMPOTENCY_BYTES = positive_int("QUOTA_IDEMPOTENCY_BYTES", 128 * 1024 * 1024)
+REGISTRATION = env.str(
+    "REGISTRATION", "open", validate=validate.OneOf(["open", "invited", "closed"])
+)
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "", validate=link)
 EMAIL_CHANGE_URL = env.str("EMAIL_CHANGE_URL", "", validate=link)
@@ -202,6 +205,8 @@ if PASSWORD_BLOCKLIST:
 PASSWORD_RESET_TIMEOUT = 3600
 # Functions of the apps, called with each new user in the transaction that creates it.
 ACCOUNT_CREATED: list[str] = []
+# The app's function that finds invitations; see accounts.registration.Find.
+REGISTRATION_INVITATIONS: str | None = None
 # Modules of the apps, each for its own data: what is exported and erased with an
 # account, which rows expire, and what the OpenAPI document says of it.
 PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]

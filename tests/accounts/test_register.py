@@ -82,7 +82,8 @@ NOT_TEXT = ("invalid", "Not a valid string.")
 NULL = ("null", "This field may not be null.")
 NO_ADDRESS = ("invalid", "Enter a valid email address.")
 NUL = ("null_characters_not_allowed", "Null characters are not allowed.")
-UNKNOWN = ("unknown", "Unknown field. Accepted: name, email, password.")
+ACCEPTED = "name, email, password, invitationToken"
+UNKNOWN = ("unknown", f"Unknown field. Accepted: {ACCEPTED}.")
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,11 @@ def find_the_address_taken(attempt: Attempt) -> Any:
     return attempt.send()
 
 
+def be_shut_out(attempt: Attempt) -> Any:
+    attempt.settings.REGISTRATION = "closed"
+    return attempt.send()
+
+
 def run_twice_at_once(attempt: Attempt) -> Any:
     def lock(*args: Any) -> None:
         # PostgreSQL's lock_not_available, after lock_timeout.
@@ -219,6 +224,7 @@ PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
 }
 SPECIAL = {
     ("createTask", 403): have_no_quota,
+    ("register", 403): be_shut_out,
     ("register", 409): find_the_address_taken,
     ("confirmEmail", 409): find_the_address_taken,
 }

@@ -25,7 +25,9 @@ EVENTS = named(r'\.record\(\s*"(\w+)"') | {"replay", "refresh_failed"}
 COMMANDS = {
     n for n, app in get_commands().items() if app in settings.INSTALLED_APPS[:3]
 }
-CHECKS = {f"taskapi.W{number:03}" for number in (1, 3, 4, 5, 6, 7)} | {"taskapi.E001"}
+CHECKS = named(r'id="(taskapi\.E\d+)"') | {
+    f"taskapi.W{number:03}" for number in (1, 3, 4, 5, 6, 7, 8)
+}
 METRICS = {
     f"{metric.name}_total" if metric.type == "counter" else metric.name
     for metric in REGISTRY.collect()

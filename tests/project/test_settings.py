@@ -95,6 +95,7 @@ BAD = {
     "DEBUG": "perhaps",
     "HTTPS": "perhaps",
     "PASSWORD_BLOCKLIST": "perhaps",
+    "REGISTRATION": "perhaps",
     "CORS_ALLOWED_ORIGINS": "https://app.example.com,app.example.com",
     "NUM_PROXIES": "-1",
     "ACCESS_TOKEN_SECONDS": "0",
