@@ -9,6 +9,14 @@ class EmailTaken(APIException):
     default_code = "conflict"
 
 
+class LastAdministrator(APIException):
+    status_code = 409
+    default_detail = (
+        "This is the last active administrator; make another account one first."
+    )
+    default_code = "conflict"
+
+
 class RegistrationClosed(PermissionDenied):
     default_detail = "Registration is closed; ask an administrator for an account."
 

@@ -131,8 +131,10 @@ OPERATIONS = {
         headers=["Content-Disposition"],
     ),
     "eraseMe": Operation(
-        description="Requires the password again. It cannot be undone.",
+        description="Requires the password again. It cannot be undone. 409 for the "
+        "last active administrator.",
         request={"password": PASSWORD},
+        errors={409: "LastAdministrator"},
     ),
     "changeEmail": Operation(
         description="The token comes by mail to the new address and is valid for an "
@@ -181,6 +183,12 @@ ERRORS = {
         403,
         "Registration is closed, or needs a valid invitation.",
         "Registration is closed; ask an administrator for an account.",
+        RATE_LIMIT,
+    ),
+    "LastAdministrator": ErrorResponse(
+        409,
+        "The account is the last active administrator.",
+        "This is the last active administrator; make another account one first.",
         RATE_LIMIT,
     ),
     "EmailTaken": ErrorResponse(

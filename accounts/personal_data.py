@@ -91,12 +91,13 @@ def stream(user: User) -> Iterator[str]:
 
 
 def erase(user: User) -> None:
-    """Hide the account from everybody in one short transaction; User.DoesNotExist.
+    """Hide the account from everybody in one short transaction; User.DoesNotExist, or
+    LastAdministrator.
 
     Housekeeping removes the rows, which may be many, in batches of `erase_batch`.
     """
     with transaction.atomic():
-        User.objects.get_for_update(user.pk).erase(now=timezone.now())
+        User.objects.get_to_demote(user.pk).erase(now=timezone.now())
         # The log of the admin contains the e-mail address, too.
         log = LogEntry.objects.filter(object_id=str(user.pk))
         log._raw_delete(using="default")

@@ -1,16 +1,19 @@
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, BaseUserCreationForm
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils import timezone
 
 from accounts import admin_sessions, audit
 from accounts.admin.sessions import SessionInline
+from accounts.errors import LastAdministrator
 from accounts.models import RevocationReason, User
 
 admin.site.unregister(Group)  # administrators may do everything; only they sign in
@@ -51,11 +54,18 @@ def end_sessions(
 def deactivate(
     model_admin: admin.ModelAdmin, request: HttpRequest, users: QuerySet[User]
 ) -> None:
+    count = 0
     for user in users:
         user.is_active = False
-        user.save(update_fields=["is_active", "updated_at"])
+        try:
+            user.save(update_fields=["is_active", "updated_at"])
+        except LastAdministrator as error:
+            message = f"{user}: {error.detail}"
+            model_admin.message_user(request, message, messages.ERROR)
+            continue
         audit.record("deactivate", request, user_id=user.pk, by=request.user.pk)
-    model_admin.message_user(request, f"Deactivated {len(users)} user(s).")
+        count += 1
+    model_admin.message_user(request, f"Deactivated {count} user(s).")
 
 
 @admin.register(User)
@@ -85,6 +95,36 @@ class UserAdmin(DjangoUserAdmin):
     readonly_fields = ("id", "created_at", "updated_at")
     inlines = (SessionInline,)
     actions = (end_sessions, deactivate)
+
+    def changeform_view(self, *args: Any, **options: Any) -> Any:
+        return self.explain(super().changeform_view, *args, **options)
+
+    def delete_view(self, *args: Any, **options: Any) -> Any:
+        return self.explain(super().delete_view, *args, **options)
+
+    def response_action(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        if request.POST.get("action") != "delete_selected":
+            return super().response_action(request, *args, **options)
+        return self.explain(super().response_action, request, *args, **options)
+
+    def explain(
+        self, view: Callable[..., Any], request: HttpRequest, *args: Any, **options: Any
+    ) -> Any:
+        """Do all that the view does, or nothing and say that an administrator stays."""
+        try:
+            with transaction.atomic():
+                return view(request, *args, **options)
+        except LastAdministrator as error:
+            message = f"Nothing was changed. {error.detail}"
+            self.message_user(request, message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Django offers the deletion first, where a slip of the mouse chooses it.
+        actions = super().get_actions(request)
+        if delete := actions.pop("delete_selected", None):
+            actions["delete_selected"] = delete
+        return actions
 
     def formfield_for_dbfield(self, *args: Any, **options: Any) -> Any:
         # A change is a difference from what the page showed, not from the database:
@@ -121,5 +161,5 @@ class UserAdmin(DjangoUserAdmin):
         audit.record("erase", request, user_id=user_id, by=request.user.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        for user in queryset:
+        for user in queryset.order_by("pk"):
             self.delete_model(request, user)

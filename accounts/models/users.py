@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.module_loading import import_string
 
 from accounts.auth import blacklist
+from accounts.errors import LastAdministrator
 from accounts.models.sessions import RevocationReason, Session
 from taskapi.db.compiled import SQLFragment
 
@@ -37,6 +38,7 @@ NO_EMAIL_CHANGE: dict[str, Any] = {
     "email_token_hash": None,
     "email_token_expires_at": None,
 }
+IS_ADMINISTRATING = Q(role="ADMIN", is_active=True)
 TRACKED_FIELDS = {"name", "email", "password", "role", "is_active"}
 
 
@@ -92,6 +94,21 @@ class UserManager(BaseUserManager["User"]):
         """
         # NO KEY: inserting a row that refers to the user need not wait for it.
         return self.select_for_update(no_key=True).get(pk=pk)
+
+    def get_to_demote(self, pk: UUID | str) -> "User":
+        """`get_for_update` for a change after which the user, whoever it is, is no
+        active administrator; LastAdministrator if none would be left.
+        """
+        # All administrators: of two who demote each other at once, the second waits,
+        # and then sees what the first did. In one order, so that nobody deadlocks.
+        rows = self.select_for_update(no_key=True).filter(IS_ADMINISTRATING | Q(pk=pk))
+        locked = {str(user.pk): user for user in rows.order_by("pk")}
+        user = locked.pop(str(pk), None)
+        if user is None:
+            raise self.model.DoesNotExist
+        if user.is_administrating and not locked:
+            raise LastAdministrator
+        return user
 
     def increment_revision(self, pk: UUID | str) -> int:
         """Count one change of what the user owns, holding the user's row until the
@@ -150,7 +167,10 @@ class User(AbstractBaseUser):
                 fields=["erased_at"],
                 name="user_erased",
                 condition=Q(erased_at__isnull=False),
-            )
+            ),
+            models.Index(
+                fields=["id"], name="user_administrating", condition=IS_ADMINISTRATING
+            ),
         ]
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_unique"),
@@ -195,12 +215,26 @@ class User(AbstractBaseUser):
                 options["update_fields"] = [*self.dirty_fields(), "updated_at"]
             reason = self.revocation_reason()
             with transaction.atomic():
-                User.objects.get_for_update(self.pk)
+                self.lock()
                 super().save(**options)
                 if reason:
                     now = timezone.now()
                     self.end_sessions(now=now, reason=reason, keep=keep_session)
         self.loaded_fields = self.tracked_fields()
+
+    def lock(self) -> None:
+        """Lock the rows that the save of what changed needs; LastAdministrator."""
+        has_new_status = self.dirty_fields() & {"role", "is_active"}
+        if has_new_status and not self.is_administrating:
+            User.objects.get_to_demote(self.pk)
+        else:
+            User.objects.get_for_update(self.pk)
+
+    def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
+        """Delete the row and all that refers to it; LastAdministrator."""
+        with transaction.atomic():
+            User.objects.get_to_demote(self.pk)
+            return super().delete(*args, **options)
 
     def dirty_fields(self) -> set[str]:
         now = self.tracked_fields()
@@ -244,6 +278,11 @@ class User(AbstractBaseUser):
         return self.role == Role.ADMIN
 
     @property
+    def is_administrating(self) -> bool:
+        """Whether the user may open the admin."""
+        return self.is_active and self.is_staff
+
+    @property
     def is_superuser(self) -> bool:
         return self.is_staff
 
@@ -259,7 +298,7 @@ class User(AbstractBaseUser):
     def erase(self, *, now: datetime) -> None:
         """Make the account unknown to everybody, and free its e-mail address.
 
-        The caller holds the user's row.
+        The caller has the user by `get_to_demote`.
         """
         sessions = self.sessions.filter(ended_at=None)
         sessions.update(ended_at=now, end_reason=RevocationReason.ACCOUNT_STATUS)

@@ -99,7 +99,9 @@ class ExportView(AccountView):
 
 class DeleteAccountView(PasswordView):
     @extend_schema(
-        operation_id="eraseMe", request=s.DeleteAccountSerializer, responses={204: None}
+        operation_id="eraseMe",
+        request=s.DeleteAccountSerializer,
+        responses={204: None, 409: None},
     )
     def post(self, request: Request) -> Response:
         """Permanently erase the user's account and everything it owns.

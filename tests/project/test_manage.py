@@ -78,8 +78,8 @@ def test_commands_do_their_work_without_redis(tmp_path: Path) -> None:
         "REDIS_URL": "redis://127.0.0.1:1/0",
     }
     commands = [
-        *("migrate", "createsuperuser --noinput", f"set_role {ALICE} USER"),
-        *(f"revoke_sessions {ALICE}", "housekeeping", "export_tasks", "demo"),
+        *("migrate", "createsuperuser --noinput", "demo", f"set_role {ALICE} USER"),
+        *(f"revoke_sessions {ALICE}", "housekeeping", "export_tasks"),
     ]
     for command in commands:
         done = manage(command, **away)

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from accounts import audit
-from accounts.management import get_user_by_email
+from accounts.management import get_user_by_email, keeping_an_administrator
 from accounts.models import Role
 
 
@@ -19,6 +19,7 @@ class Command(BaseCommand):
         if user.role == options["role"]:
             return f"{user.email} already has the role {user.role}."
         user.role = options["role"]
-        user.save(update_fields=["role", "updated_at"])
+        with keeping_an_administrator():
+            user.save(update_fields=["role", "updated_at"])
         audit.record("role_change", user_id=user.pk, role=user.role)
         return f"{user.email} now has the role {user.role}."
