@@ -178,11 +178,11 @@ def test_administrator_is_made_without_questions(
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
-        ("PASSWORD", "short", "too short"),
+        ("PASSWORD", "short", "at least 8 characters"),
         ("PASSWORD", "ops@example.com", "too similar"),
         ("EMAIL", "nonsense", "valid email"),
         ("EMAIL", "o\u00f6ps@example.com", "ASCII"),
-        ("NAME", "x" * 101, "at most 100"),
+        ("NAME", "x" * 101, "no more than 100"),
     ],
 )
 def test_administrator_without_questions_follows_the_rules(

@@ -21,7 +21,8 @@ COMMANDS = [
     *("housekeeping", "seed --force --users 0 --tasks 1", f"set_role {ALICE} ADMIN"),
     *(f"revoke_sessions {ALICE}", "createsuperuser --noinput", "migrate", "serve"),
     *(f"changepassword {ALICE}", "showmigrations", "clearsessions", "flush --noinput"),
-    "inspectdb",
+    *("inspectdb", "list_users", f"deactivate {ALICE}", f"activate {ALICE}"),
+    *(f"create_user {ALICE} --name Alice --link", f"erase_user {ALICE} --noinput"),
     *("flushexpiredtokens", "migrate --check", "doctor"),
 ]
 
