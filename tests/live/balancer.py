@@ -44,9 +44,9 @@ class Balancer(FaultProxy):
 async def is_ready(port: int) -> bool:
     with suppress(OSError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(READYZ)
-        answer = await reader.read()
-        writer.close()
+        with closing(writer):
+            writer.write(READYZ)
+            answer = await reader.read()
         return answer.startswith(b"HTTP/1.1 200 ")
     return False
 

@@ -3,8 +3,8 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from threading import Thread
 from typing import Any
 
@@ -32,6 +32,7 @@ class FaultProxy:
 
     def close(self) -> None:
         self.become("refuse")
+        self.do(self.end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
@@ -60,15 +61,39 @@ class FaultProxy:
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, HANG_UP)
             pipe.transport.abort()
 
+    async def end(self) -> None:
+        """Wait until every connection is closed, also those that just came."""
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        while tasks:
+            self.hang_up()
+            _, tasks = await asyncio.wait(tasks, timeout=0.01)
+
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        there, back = await self.connect()
-        self.pipes |= {writer, back}
-        if self.mode == "reset":
-            self.hang_up()
-        await asyncio.gather(self.pump(reader, back), self.pump(there, writer))
-        self.pipes -= {writer, back}
+        with suppress(OSError):  # nobody listens there
+            async with self.held(writer):
+                there, back = await self.connect()
+                async with self.held(back):
+                    if self.mode in {"reset", "refuse"}:
+                        self.hang_up()
+                    await asyncio.gather(
+                        self.pump(reader, back), self.pump(there, writer)
+                    )
+
+    @asynccontextmanager
+    async def held(self, pipe: asyncio.StreamWriter) -> AsyncIterator[None]:
+        """Closed afterwards, whatever happens; hung up on until then."""
+        self.pipes.add(pipe)
+        try:
+            yield
+        finally:
+            pipe.close()
+            with suppress(OSError):
+                await pipe.wait_closed()
+            self.pipes.discard(pipe)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self.target, str):
