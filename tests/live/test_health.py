@@ -121,9 +121,10 @@ def test_probes_tell_that_the_database_is_away(
     paths = ["/health", "/readyz", "/livez"]
 
     # Each by each worker.
-    *answers, alive, _alive = fragile.race(
+    answers = fragile.race(
         *[request("GET", path) for path in paths for _ in range(WORKERS)]
     )
+    alive = [answers.pop() for _ in range(WORKERS)]
 
     postgres_proxy.become("ok")
     for answer in answers:
@@ -131,8 +132,9 @@ def test_probes_tell_that_the_database_is_away(
         assert int(answer.headers["Retry-After"]) >= 1
         assert answer.json == {"status": "down", "database": "down", "cache": "ok"}
         assert answer.seconds < ANSWER_SECONDS
-    assert (alive.status, alive.json) == (200, {"status": "ok"})
-    assert alive.seconds < NOISE_SECONDS
+    for answer in alive:
+        assert (answer.status, answer.json) == (200, {"status": "ok"})
+        assert answer.seconds < NOISE_SECONDS
     seconds = seconds_until_ready(fragile)
     slowest = max(answer.seconds for answer in answers)
     record(f"slowest {slowest:.2f} s; back in {seconds:.2f} s")

@@ -250,6 +250,29 @@ def test_slow_reader_of_a_stream_holds_no_thread() -> None:
     assert asyncio.run(main()) == (200, b"aaaaa")
 
 
+def test_liveness_waits_for_no_probe_of_the_database() -> None:
+    is_alive = threading.Event()
+
+    def wsgi(environ: dict[str, Any], start: Start) -> list[bytes]:
+        if environ["PATH_INFO"] != "/livez":
+            assert is_alive.wait(SECONDS)
+        return text(start, b"")
+
+    async def main() -> set[int]:
+        application = adapter(wsgi)
+        paths = [b"/health", b"/readyz"] * 2
+        waiting = [
+            asyncio.create_task(Exchange(application, scope(path)).run())
+            for path in paths
+        ]
+        await asyncio.sleep(0)
+        await Exchange(application, scope(b"/livez")).run()
+        is_alive.set()
+        return {each.status for each in await asyncio.gather(*waiting)}
+
+    assert asyncio.run(main()) == {200}
+
+
 def failing(*before: bytes) -> Iterator[bytes]:
     yield from before
     raise RuntimeError
