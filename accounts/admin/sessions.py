@@ -5,11 +5,13 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from accounts import audit
 from accounts.models import RevocationReason, Session, User
 
 MAX_SESSIONS = 50
+MAX_DEVICE_CHARACTERS = 30
 
 
 class SessionInline(admin.TabularInline):
@@ -83,9 +85,9 @@ class EndReasonFilter(admin.SimpleListFilter):
 class SessionAdmin(admin.ModelAdmin):
     list_display = (
         "user",
-        "user_agent",
+        "device",
         "address",
-        "created_at",
+        # Not created_at: it is as long before expires_at for all.
         "last_used_at",
         "expires_at",
         "ended_at",
@@ -97,6 +99,11 @@ class SessionAdmin(admin.ModelAdmin):
     ordering = ("-expires_at", "-id")
     sortable_by = ("expires_at",)
     actions = (end_chosen,)
+
+    @admin.display(description="user agent")
+    def device(self, session: Session) -> str:
+        # In whole on the session's page; a long one would push the others out.
+        return Truncator(session.user_agent).chars(MAX_DEVICE_CHARACTERS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
         every = User.objects.without_erased(super().get_queryset(request))

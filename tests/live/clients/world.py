@@ -3,9 +3,12 @@
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from uuid import uuid4
 
+from django.utils import timezone
+
+from accounts import email_change, passwords
 from accounts import openapi as examples
-from accounts import passwords
 from accounts.models import User
 from taskapi.api.openapi import EXAMPLE_ID
 from tasks.openapi.examples import NEW_TASK
@@ -37,6 +40,9 @@ class World:
             EXAMPLE_ID: self.example_of(method, path),
             examples.REFRESH: self.tokens.refresh,
             examples.RESET: passwords.make_reset_token(user),
+            examples.EMAIL_TOKEN: email_change.request(
+                user, f"{uuid4().hex}@example.com", now=timezone.now()
+            ),
         }
         return {"bearerToken": self.tokens.access, "real": real}
 

@@ -13,9 +13,10 @@ import requests
 from tests.live.fuzz import spoil
 
 PASSWORD = "water a plant 2"
-# They end sessions or the account, so each time they have an account of their own:
+# They end sessions or the account, or prove the password, whose failures are counted
+# for each account, so each time they have an account of their own:
 # else the rest would be asked of somebody who is signed out.
-FINAL = {"changePassword", "endSession", "eraseMe", "logoutAll"}
+FINAL = {"changeEmail", "changePassword", "endSession", "eraseMe", "logoutAll"}
 Json = dict[str, Any]
 
 
