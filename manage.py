@@ -28,6 +28,12 @@ if __name__ == "__main__":
         sys.exit(f"taskapi: {error}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except EOFError:
+        sys.exit("taskapi: the input ended before the question was answered")
+    except BrokenPipeError:
+        # Who reads the output, such as `head`, has enough. Python would flush it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except database_errors.ERRORS as error:
         if "--traceback" in sys.argv or not database_errors.is_unavailable(error):
             raise

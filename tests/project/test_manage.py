@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,13 @@ COMMANDS = [
 ]
 
 
-def manage(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def manage(
+    command: str,
+    *,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    **variables: str,
+) -> subprocess.CompletedProcess[str]:
     default = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DJANGO_SUPERUSER_EMAIL": ALICE,
@@ -40,8 +47,9 @@ def manage(command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "manage.py", *shlex.split(command)],
         cwd=ROOT,
         env=os.environ | default | variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
     )
@@ -86,6 +94,30 @@ def test_commands_do_their_work_without_redis(tmp_path: Path) -> None:
         done = manage(command, **away)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/db.sqlite3"
+    assert manage("migrate", DATABASE_URL=url).returncode == 0
+    read, write = os.pipe()
+    os.close(read)
+    done = manage("list_users --json", DATABASE_URL=url, stdout=write)
+    os.close(write)
+
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
+
+
+def test_input_that_ends_is_told_in_one_line(tmp_path: Path) -> None:
+    terminal, stdin = os.openpty()
+    os.write(terminal, b"\x04")  # Ctrl-D
+    url = f"sqlite:///{tmp_path}/db.sqlite3"
+    done = manage("createsuperuser", DATABASE_URL=url, stdin=stdin)
+    os.close(terminal)
+    os.close(stdin)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.endswith("the input ended before the question was answered\n")
 
 
 def test_traceback_is_shown_when_asked_for() -> None:
