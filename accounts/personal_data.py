@@ -1,11 +1,11 @@
 """Exports and erases all data of a user.
 
-Each app adds a module like this one to settings.PERSONAL_DATA, with `export` and
-`erase_batch`.
+Each app adds a module like this one to settings.PERSONAL_DATA, with `export`,
+`holdings` and `erase_batch`.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
@@ -56,6 +56,14 @@ def sessions(user: User) -> Iterator[Any]:
     for start in range(0, len(pks), SESSIONS_PER_PAGE):
         page = user.sessions.filter(pk__in=pks[start : start + SESSIONS_PER_PAGE])
         yield from page.order_by("created_at").values("id", **SESSION_FIELDS)
+
+
+def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
+    """Yield what the admin shows of users, and what goes with them: the name of a kind
+    of rows, the rows of these users, and what the admin's list of them needs besides
+    `?user__id__exact=…`.
+    """
+    yield "sessions", Session.objects.filter(user__in=user_ids), ""
 
 
 def erase_batch(user_id: UUID, size: int) -> int:

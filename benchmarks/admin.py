@@ -178,6 +178,10 @@ def pages() -> Iterator[tuple[str, str]]:
     yield from listed("tokens spent", SPENT, OF_TOKENS)
     yield from ((f"task: {name}", f"{TASKS}{task.pk}/{name}/") for name in OF_A_TASK)
     yield from ((f"user: {name}", f"{USERS}{bench.pk}/{name}/") for name in OF_A_USER)
+    owned = f"?user__id__exact={bench.pk}"
+    yield "tasks: of a user, from its page", f"{TASKS}{owned}&trash=no"
+    yield "tasks: its trash", f"{TASKS}{owned}&trash=yes"
+    yield "sessions: of a user, from its page", f"{SESSIONS}{owned}"
     yield "session: view", f"{SESSIONS}{bench.sessions.first().pk}/change/"
     yield from (
         (f"{url.split('/')[-2]}: add", f"{url}add/") for url in (TASKS, USERS, SPENT)

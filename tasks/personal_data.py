@@ -1,6 +1,6 @@
 """The data of a user in this app (see settings.PERSONAL_DATA)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,15 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
             for record in rows(records, IdempotencyRecord.OCTETS)
         ),
     )
+
+
+def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
+    """Yield what the admin shows of users, and what goes with them: name, rows, and the
+    filter of their list.
+    """
+    tasks = Task.objects.filter(user__in=user_ids)
+    yield "tasks", tasks.live(), "&trash=no"
+    yield "tasks in the trash", tasks.trashed(), "&trash=yes"
 
 
 def rows(queryset: QuerySet[Any], size: Any, **options: Any) -> Iterator[Any]:

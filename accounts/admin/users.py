@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.utils import timezone
 
 from accounts import admin_sessions, audit
+from accounts.admin import holdings
 from accounts.admin.sessions import SessionInline
 from accounts.errors import LastAdministrator
 from accounts.models import RevocationReason, User
@@ -75,7 +76,7 @@ class UserAdmin(DjangoUserAdmin):
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         ("Status", {"fields": ("role", "is_active")}),
-        ("Details", {"fields": ("id", "created_at", "updated_at")}),
+        ("Details", {"fields": ("owns", "id", "created_at", "updated_at")}),
     )
     add_fieldsets = (
         (
@@ -92,9 +93,13 @@ class UserAdmin(DjangoUserAdmin):
     search_fields = ("email", "name")
     ordering = ("-created_at", "-id")
     filter_horizontal = ()
-    readonly_fields = ("id", "created_at", "updated_at")
+    readonly_fields = ("owns", "id", "created_at", "updated_at")
     inlines = (SessionInline,)
     actions = (end_sessions, deactivate)
+
+    @admin.display(description="Owns")
+    def owns(self, user: User) -> str:
+        return holdings.links(user)
 
     def changeform_view(self, *args: Any, **options: Any) -> Any:
         return self.explain(super().changeform_view, *args, **options)
@@ -150,8 +155,9 @@ class UserAdmin(DjangoUserAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
         # Django's method would load and list all rows of the users, and would refuse,
         # because the admin does not permit the deletion of single sessions.
-        users = [str(user) for user in objs]
-        return users, {"users": len(users)}, set(), []
+        users = {user.pk: str(user) for user in objs}
+        goes = {"users": len(users)} | holdings.counts([*users])
+        return [*users.values()], goes, set(), []
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         from accounts import personal_data

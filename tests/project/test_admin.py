@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import personal_data
-from accounts.admin import UserAdmin
+from accounts.admin import UserAdmin, holdings
 from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import AdminSignIn, RevocationReason, Role, Session, User
@@ -26,6 +27,7 @@ from tasks.admin import TaskAdmin
 from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import ActorContext, Delete, perform_one
 from tests.factories import PASSWORD, make_session, make_task, make_user
+from tests.tasks.wire import trash
 
 USERS = "/admin/accounts/user/"
 SESSIONS = "/admin/accounts/session/"
@@ -578,15 +580,77 @@ def test_deleting_a_user_removes_everything(
     assert held.statuses() == (401, 401)
 
 
+def summary(page: Any) -> dict[str, str]:
+    return {name: str(count) for name, count in page.context["model_count"]}
+
+
+@pytest.mark.parametrize("way", ["button", "action"])
+def test_confirmation_says_what_goes(
+    browser: Client, alice: User, bob: User, task: Task, way: str
+) -> None:
+    for user in (alice, bob):
+        make_session(user)
+        make_task(user)
+    trash(make_task(bob))
+    if way == "button":
+        page = browser.get(f"{USERS}{alice.pk}/delete/")
+        expected = {"users": "1", "sessions": "1", "tasks": "2"}
+    else:
+        page = act(browser, USERS, "delete_selected", alice, bob)
+        expected = {"users": "2", "sessions": "2", "tasks": "3"}
+
+    in_trash = "0" if way == "button" else "1"
+    assert summary(page) == expected | {"tasks in the trash": in_trash}
+    assert f"Tasks: {expected['tasks']}" in page.content.decode()
+
+
 def test_confirmation_does_not_load_what_the_user_owns(
     browser: Client, alice: User, task: Task, django_assert_max_num_queries: Any
 ) -> None:
     make_session(alice)
-    with django_assert_max_num_queries(8) as queries:
+    with django_assert_max_num_queries(12) as queries:
         page = browser.get(f"{USERS}{alice.pk}/delete/")
 
     assert "alice@example.com" in page.content.decode()
-    assert not [q for q in queries if "tasks_task" in q["sql"]]
+    asked = [q["sql"] for q in queries if "tasks_task" in q["sql"]]
+    assert asked
+    for sql in asked:
+        assert sql.startswith("SELECT COUNT(*)")
+        assert "LIMIT 10001" in sql
+
+
+def test_deletion_is_the_last_action(browser: Client) -> None:
+    page = browser.get(USERS)
+    offered = [name for name, _ in page.context["action_form"].fields["action"].choices]
+
+    assert offered == ["", "end_sessions", "deactivate", "delete_selected"]
+
+
+def test_user_links_to_what_it_owns(browser: Client, alice: User, bob: User) -> None:
+    mine, other = make_task(alice), make_task(bob)
+    gone = trash(make_task(alice))
+    sessions_ = [make_session(alice), make_session(alice)]
+    make_session(bob)
+    page = browser.get(f"{USERS}{alice.pk}/change/").content.decode()
+
+    found = re.findall(r'<a href="([^"]+)">([\w ]+): ([\d,]+)</a>', page)
+    assert [found_[1:] for found_ in found] == [
+        *(("Sessions", "2"), ("Tasks", "1"), ("Tasks in the trash", "1")),
+    ]
+    shown = [set(rows(browser.get(unescape(url)))) for url, _, _ in found]
+    assert shown == [set(sessions_), {mine}, {gone}]
+    assert other not in shown[1]
+
+
+def test_what_a_user_owns_is_counted_up_to_a_bound(
+    browser: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "MAX_COUNTED", 2)
+    for _ in range(3):
+        make_task(alice)
+
+    page = browser.get(f"{USERS}{alice.pk}/change/").content.decode()
+    assert "Tasks: more than 2</a>" in page
 
 
 @pytest.mark.parametrize("name", ["id", "created_at", "updated_at", "revision"])

@@ -40,6 +40,7 @@ TASKS = "/admin/tasks/task/"
 ISSUED = "/admin/token_blacklist/outstandingtoken/"
 SPENT = "/admin/token_blacklist/blacklistedtoken/"
 LISTS = [USERS, SESSIONS, TASKS, ISSUED, SPENT]
+NOBODY = "00000000-0000-4000-8000-000000000000"
 FEW = 3
 
 
@@ -96,6 +97,7 @@ def everything() -> Iterator[str]:
     yield f"{TASKS}?due_at__isnull=True"
     yield f"{SESSIONS}?end_reason=logout"
     yield f"{USERS}?role__exact=ADMIN"
+    yield from (f"{url}?user__id__exact={NOBODY}" for url in (TASKS, SESSIONS))
 
 
 def test_every_page_is_tried() -> None:
