@@ -157,6 +157,8 @@ def test_a_task_starts_with_what_it_is_given() -> None:
         "CORS_ALLOWED_ORIGINS": "",
         "DEFAULT_FROM_EMAIL": "taskapi@example.com",
         "PASSWORD_RESET_URL": "",
+        "EMAIL_CHANGE_URL": "",
+        "REGISTRATION": "open",
         "DATABASE_URL": resolved("DatabaseUrl"),
         "REDIS_URL": resolved("RedisUrl"),
         "EMAIL_URL": "smtp://user:password@mail.example.com:587/?tls=true",
