@@ -162,6 +162,7 @@ def test_api_works_through_pgbouncer(bouncer: str, folder: Path) -> None:
         assert again.headers["Idempotency-Replayed"] == "true"
         assert [each["task"]["priority"] for each in lowered] == ["LOW"] * 4
         assert stats.status == renewed.status == 200
+        assert {each.status for each in [*exports, *files]} == {200}
         assert {len(each.json["tasks"]) for each in exports} == {7}
         assert {len(each.body.splitlines()) for each in files} == {7}
         assert server.failures() == []
