@@ -24,6 +24,24 @@ within 24 hours, it writes nothing and returns the first response, marked
 `HEAD` is served wherever `GET` is, and `OPTIONS` lists the methods of a path.
 """
 
+# Swagger UI fills in the example of every parameter, before anybody can type, and would
+# send them all: a cursor with a page, each filter, an old Idempotency-Key.
+SWAGGER_UI_SETTINGS = """\
+{
+  deepLinking: true,
+  plugins: [{
+    wrapComponents: {
+      parameterRow: (Original, { React }) => (props) => {
+        const onChange = (parameter, value, isXml) => {
+          const isWanted = props.isExecute || parameter.get("required");
+          props.onChange(parameter, isWanted ? value : null, isXml);
+        };
+        return React.createElement(Original, { ...props, onChange });
+      },
+    },
+  }],
+}"""
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.auth.authentication.SessionTokenAuthentication"
@@ -44,25 +62,6 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "taskapi.api.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
 }
-# Swagger UI fills in the examples of parameters, so that "Execute" would send all
-# filters, and both `page` and `cursor`. The optional ones are left out of its copy.
-SWAGGER_UI_SETTINGS = """{
-  deepLinking: true,
-  plugins: [{statePlugins: {spec: {wrapActions: {
-    updateJsonSpec: (original) => (spec) => {
-      const all = [spec.components, ...Object.values(spec.paths)
-        .flatMap((path) => Object.values(path))];
-      for (const parameter of all.flatMap((each) =>
-        Object.values(each?.parameters ?? {}))) {
-        if (parameter.schema && !parameter.required) {
-          delete parameter.example;
-          delete parameter.schema.example;
-        }
-      }
-      return original(spec);
-    }
-  }}}}]
-}"""
 SPECTACULAR_SETTINGS = {
     "TITLE": "Task API",
     "DESCRIPTION": DESCRIPTION,

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -95,22 +96,37 @@ def test_home_page_leads_to_the_documentation(visit: Visit) -> None:
 # Documentation
 
 
-def operation(visit: Visit, method: str, path: str) -> Any:
+def described(visit: Visit, method: str, path: str) -> Any:
     block = visit.page.locator(
         f".opblock-{method}", has=visit.page.locator(f'[data-path="{path}"]')
     )
     block.locator(".opblock-summary-control").click()
+    return block
+
+
+def operation(visit: Visit, method: str, path: str) -> Any:
+    block = described(visit, method, path)
     block.get_by_role("button", name="Try it out").click()
     return block
 
 
-def execute(block: Any) -> tuple[str, str]:
-    """Status and body of the answer, as the page shows them."""
+def execute(block: Any) -> str:
+    """The status of the answer, as the page shows it."""
     block.get_by_role("button", name="Execute").click()
-    live = block.locator(".live-responses-table")
-    live.wait_for()
-    status = live.locator("tbody .response-col_status").first.inner_text()
-    return status.strip(), live.locator("code").last.inner_text()
+    status = block.locator(".live-responses-table tbody .response-col_status").first
+    return str(status.inner_text()).strip()
+
+
+def shown_body(block: Any) -> str:
+    return str(block.locator(".live-responses-table code").last.inner_text())
+
+
+def authorize(visit: Visit, token: str) -> None:
+    visit.page.locator(".auth-wrapper .btn.authorize").first.click()
+    visit.page.locator(".modal-ux input").fill(token)
+    visit.picture("docs-authorize")
+    visit.page.locator(".modal-ux .btn.authorize").click()
+    visit.page.locator(".modal-ux .btn-done").click()
 
 
 def test_documentation_is_tried_out_with_a_token(visit: Visit) -> None:
@@ -120,21 +136,62 @@ def test_documentation_is_tried_out_with_a_token(visit: Visit) -> None:
     block = operation(visit, "post", "/api/auth/register")
     about = {"name": "Dora", "email": "dora@example.com", "password": PASSWORD}
     block.locator("textarea").fill(json.dumps(about))
-    status, body = execute(block)
-    assert status == "201"
-    [token] = re.findall(r'"accessToken": "([\w.-]+)"', body)
+    assert execute(block) == "201"
+    [token] = re.findall(r'"accessToken": "([\w.-]+)"', shown_body(block))
     visit.picture("docs-registered")
 
-    visit.page.locator(".auth-wrapper .btn.authorize").first.click()
-    visit.page.locator(".modal-ux input").fill(token)
-    visit.picture("docs-authorize")
-    visit.page.locator(".modal-ux .btn.authorize").click()
-    visit.page.locator(".modal-ux .btn-done").click()
-    status, body = execute(operation(visit, "get", "/api/tasks"))
+    authorize(visit, token)
+    tasks = operation(visit, "get", "/api/tasks")
 
-    assert status == "200"
-    assert '"total": 0' in body
+    assert execute(tasks) == "200"
+    assert '"total": 0' in shown_body(tasks)
     visit.picture("docs-tried")
+
+
+def test_documentation_shows_the_examples_of_parameters(visit: Visit) -> None:
+    visit.open("/api/docs")
+    block = described(visit, "get", "/api/tasks")
+
+    for name in ("q", "cursor", "limit", "status"):
+        row = block.locator(f"[data-param-name={name}]")
+        assert "Example" in row.inner_text(), name
+    visit.picture("docs-described")
+
+
+def test_documentation_sends_no_optional_parameter_by_itself(
+    visit: Visit, owner: Tokens
+) -> None:
+    visit.open("/api/docs")
+    authorize(visit, owner.access)
+    rows = visit.page.locator(".opblock-get:not(:has([data-path*='{']))")
+    paths = rows.locator("[data-path]").evaluate_all(
+        "spans => spans.map(span => span.dataset.path)"
+    )
+    assert "/api/tasks" in paths
+    for path in paths:
+        block = operation(visit, "get", path)
+        assert execute(block) == "200", path
+        if path == "/api/tasks":
+            visit.picture("docs-parameters")
+        block.locator(".opblock-summary-control").click()  # else the page gets slow
+    queries = {urlsplit(url).query for url in visit.requests if "/api/tasks" in url}
+    assert queries == {"", "format=csv"}
+
+
+def test_documentation_sends_the_parameters_that_are_filled_in(
+    visit: Visit, owner: Tokens
+) -> None:
+    visit.open("/api/docs")
+    authorize(visit, owner.access)
+    block = operation(visit, "get", "/api/tasks")
+    block.locator("[data-param-name=limit] input").fill("2")
+    block.locator("[data-param-name=q] input").fill("order")
+    block.get_by_role("button", name="Cancel").click()
+    block.get_by_role("button", name="Try it out").click()
+
+    assert execute(block) == "200"
+    assert '"total": 2' in shown_body(block)
+    assert visit.requests[-1].endswith("/api/tasks?limit=2&q=order")
 
 
 def test_readme_shows_the_documentation(visit: Visit) -> None:
