@@ -24,9 +24,21 @@ FORMS: dict[str, tuple[str, str, dict[str, Any], bool]] = {
     "register": (
         "POST",
         "/api/auth/register",
-        {"name": "Eve", "email": "eve@example.com", "password": SECRET},
+        {
+            "name": "Eve",
+            "email": "eve@example.com",
+            "password": SECRET,
+            "invitationToken": "a",
+        },
         False,
     ),
+    "email": (
+        "POST",
+        "/api/auth/email",
+        {"password": SECRET, "newEmail": "eve@example.com"},
+        True,
+    ),
+    "confirm": ("POST", "/api/auth/email/confirm", {"token": "a"}, True),
     "rename": ("PATCH", "/api/auth/me", {"name": "Eve"}, True),
     "password": (
         "POST",
