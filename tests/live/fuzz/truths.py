@@ -66,6 +66,9 @@ def at(case: Any, task: str, **values: Any) -> None:
     # The example's is the tag of another version, or of nothing of this kind.
     if "If-Match" in case.headers:
         case.headers["If-Match"] = "*"
+    # Every operation has the same example of a key.
+    if "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid4())
 
 
 def own_session(case: Any, client: Client) -> None:
