@@ -24,6 +24,7 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "taskapi.settings")
     try:
         execute_from_command_line(sys.argv)
+        sys.stdout.flush()  # while a reader who has enough is still expected
     except ImproperlyConfigured as error:
         sys.exit(f"taskapi: {error}")
     except KeyboardInterrupt:

@@ -69,6 +69,8 @@ class FaultProxy:
         while tasks:
             self.hang_up()
             _, tasks = await asyncio.wait(tasks, timeout=0.01)
+        self.hang_up()
+        await asyncio.sleep(0.05)  # a transport is closed by a later call of the loop
 
     async def serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -79,7 +79,8 @@ class Gunicorn:
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGQUIT)
-        self.process.wait(SECONDS)
+        # The master waits for a worker up to its `graceful_timeout`.
+        self.process.wait(SECONDS + 30)
 
 
 def ask_on(client: HTTPConnection, milliseconds: int = 0) -> int:
