@@ -33,7 +33,7 @@ def git(*arguments: str) -> str:
 def previous_releases() -> list[str]:
     """The commits before this one that changed the baseline, the newest first.
 
-    A release copies docs/openapi.yaml over it: so git tells which one was the last.
+    A release copies docs/openapi.yaml over it, so the newest one is the last release.
     """
     if not git("rev-parse", "HEAD"):
         sys.exit("git cannot tell the releases: is this a checkout of its own?")

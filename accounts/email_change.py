@@ -43,7 +43,7 @@ your password: that cancels it, and ends all other sessions.
 """
 CHANGED = """The e-mail address of your account is now {new_email}.
 
-If it was not you, ask whoever runs this server for help.
+If you did not change it, contact the operator of this server.
 """
 
 

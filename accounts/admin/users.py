@@ -30,8 +30,8 @@ class UserCreationForm(BaseUserCreationForm):
 class PasswordChangeForm(AdminPasswordChangeForm):
     # Django's speaks of other ways to sign in, of which there are none.
     usable_password_help_text = (
-        "Without a password nobody can sign in to the account, until one is set here "
-        "or by a password reset."
+        "An account without a password cannot be signed in to. Set one here, or have "
+        "the user reset it by mail."
     )
 
 

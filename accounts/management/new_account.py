@@ -46,7 +46,7 @@ def create(email: str, name: str, role: Role, options: dict[str, Any]) -> str:
 
 
 def create_with(email: str, name: str, role: Role, password: str | None) -> str:
-    """The same with this password, or with none, so that nobody can sign in."""
+    """Create an account with this password, or without one; CommandError."""
     email, name = check_free(email, name)
     if password is not None:
         check_password(email, name, password)

@@ -96,11 +96,12 @@ class UserManager(BaseUserManager["User"]):
         return self.select_for_update(no_key=True).get(pk=pk)
 
     def get_to_demote(self, pk: UUID | str) -> "User":
-        """`get_for_update` for a change after which the user, whoever it is, is no
-        active administrator; LastAdministrator if none would be left.
+        """Lock and return a user who will not be an active administrator afterwards.
+
+        Raises LastAdministrator if no other one is left, and User.DoesNotExist.
         """
-        # All administrators: of two who demote each other at once, the second waits,
-        # and then sees what the first did. In one order, so that nobody deadlocks.
+        # Locks every administrator, in one order: two who demote each other at the same
+        # time cannot deadlock, and the second sees what the first has written.
         rows = self.select_for_update(no_key=True).filter(IS_ADMINISTRATING | Q(pk=pk))
         locked = {str(user.pk): user for user in rows.order_by("pk")}
         user = locked.pop(str(pk), None)

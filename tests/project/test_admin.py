@@ -350,7 +350,7 @@ def test_no_form_speaks_of_other_ways_to_sign_in(browser: Client, root: User) ->
 
     assert "Password" in texts[0]
     assert "authentication" not in texts[0]
-    assert "Without a password nobody can sign in" in texts[1]
+    assert "An account without a password cannot be signed in to" in texts[1]
     assert not any("LDAP" in text for text in texts)
 
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             action="store_false",
             dest="interactive",
             help="ask nothing: read DJANGO_SUPERUSER_EMAIL, _NAME and _PASSWORD; "
-            "without a password nobody can sign in until one is set",
+            "without a password the account cannot be used until one is set",
         )
         new_account.add_password_arguments(parser)
 
