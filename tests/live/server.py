@@ -139,9 +139,10 @@ class Server:
         """What the log says of answers 5xx and of exceptions, since the last look."""
         with self.log.open("rb") as log:
             log.seek(self.read_to)
-            lines = log.readlines()
-            self.read_to = log.tell()
-        entries = [json.loads(line) for line in lines if line.startswith(b"{")]
+            written = b"".join(log.read().rpartition(b"\n")[:2])
+        # A line that is being written is read with the next look.
+        self.read_to += len(written)
+        entries = [json.loads(x) for x in written.splitlines() if x.startswith(b"{")]
         return [e for e in entries if e.get("status", 0) >= 500 or "exception" in e]
 
 

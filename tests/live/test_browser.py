@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.live, pytest.mark.full]
 
 ROOT_EMAIL = "root@example.com"
 USERS, TASKS = "/admin/accounts/user/", "/admin/tasks/task/"
+SESSIONS = "/admin/accounts/session/"
 IMAGES = ROOT / "docs" / "images"
 MAX_IMAGE_BYTES = 200_000
 ONE_LINE_PIXELS = 25
@@ -287,13 +288,15 @@ def test_lists_fit_a_usual_screen(admin: Visit, owner: Tokens) -> None:
     """Ordinary titles stay on one line, and no column is cut off."""
     admin.page.set_viewport_size({"width": 1360, "height": 900})
     # Only the owner's: other tests leave names and agents that are as long as can be.
-    sessions = f"/admin/accounts/session/?q={owner.email}"
-    for url in (TASKS, f"{USERS}?q={owner.email}", sessions):
+    tasks, users, sessions = (
+        f"{url}?q={owner.email}" for url in (TASKS, USERS, SESSIONS)
+    )
+    for url in (tasks, users, sessions):
         admin.open(url)
         admin.picture(f"admin-1360-{url.split('/')[-2]}")
         table = admin.page.locator("#changelist-form .results")
         assert table.evaluate("e => e.scrollWidth <= e.clientWidth"), url
-    admin.open(TASKS)
+    admin.open(tasks)
     titles = admin.page.locator("#result_list .field-title a").all()
     assert max(title.bounding_box()["height"] for title in titles) < ONE_LINE_PIXELS
 
