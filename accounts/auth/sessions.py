@@ -57,7 +57,8 @@ def refresh(
     one ends the session, and that is committed before TokenReused is raised: raising
     inside the transaction would take the revocation back. `limit` counts the request
     against the session, and only once the token is known not to be reused: who spends
-    the session's limit must not hide that a token was stolen.
+    the session's limit must not hide that a token was stolen. `now` is the database's:
+    another replica may have written when the session was rotated.
     """
     with transaction.atomic(durable=True):
         session = locked_session(token)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:  # users end their sessions
     from accounts.models.users import User
 
 MINUTE = timedelta(minutes=1)
+# How far the clocks of two replicas may be apart.
+CLOCK_TOLERANCE = timedelta(seconds=30)
 
 
 class RevocationReason(models.TextChoices):

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 
 from accounts.auth import blacklist
 from accounts.errors import LastAdministrator
-from accounts.models.sessions import RevocationReason, Session
+from accounts.models.sessions import CLOCK_TOLERANCE, RevocationReason, Session
 from taskapi.db.compiled import SQLFragment
 
 models.EmailField.register_lookup(Lower)
@@ -261,7 +261,8 @@ class User(AbstractBaseUser):
 
         The caller holds the user's row.
         """
-        live = self.sessions.live(now)
+        # What has just expired here may still be live for a replica that is behind.
+        live = self.sessions.live(now - CLOCK_TOLERANCE)
         live = live.exclude(pk=keep) if keep else live
         ending = list(live.filter(pk=only) if only else live)
         ended = Session.objects.filter(pk__in=[session.pk for session in ending])

@@ -22,6 +22,7 @@ from accounts.views.base import AccountView, PublicView
 from taskapi.api.addresses import client_address
 from taskapi.api.headers import IF_MATCH
 from taskapi.api.preconditions import BOTH, Precondition, content_tag
+from taskapi.db import clock
 
 REFUSED = "The refresh token is invalid, expired or revoked."
 
@@ -92,7 +93,7 @@ class RefreshView(PublicView):
         identity = str(token.session_id)
         limit = partial(throttles.enforce, request._request, "refresh", identity)
         try:
-            session = sessions.refresh(token, now=timezone.now(), limit=limit)
+            session = sessions.refresh(token, now=clock.now(), limit=limit)
         except sessions.InvalidCredentials as error:
             event = (
                 "replay"

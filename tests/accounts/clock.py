@@ -29,6 +29,7 @@ class Clock:
         generator = "django.contrib.auth.tokens.PasswordResetTokenGenerator"
         return {
             "django.utils.timezone.now": lambda: clock.now,
+            "taskapi.db.clock.now": lambda: clock.now,
             "rest_framework_simplejwt.tokens.aware_utcnow": lambda: clock.now,
             "jwt.api_jwt.datetime": Datetime,
             "accounts.rate_limits.time": monotonic,

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken
@@ -43,6 +45,21 @@ def test_repeating_is_fine(alice: User) -> None:
 
     assert response.status_code == 204
     assert Session.objects.get().ended_at == ended_at
+
+
+@pytest.mark.parametrize("seconds", [20, 30])
+def test_logout_holds_at_a_replica_whose_clock_is_behind(
+    alice: User, clock: Clock, seconds: int
+) -> None:
+    """There the session would not have expired yet."""
+    signed_in = sign_in(alice)
+    Session.objects.update(expires_at=clock.now + timedelta(seconds=10))
+
+    clock.advance(seconds=seconds)
+    post("logout", {"refreshToken": signed_in["refreshToken"]})
+    clock.advance(seconds=-seconds)
+
+    assert not is_welcome(signed_in["accessToken"])
 
 
 def test_other_sessions_stay(alice: User, bob: User) -> None:

@@ -1,6 +1,9 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.db.models import F
+from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import (
     BlacklistedToken,
     OutstandingToken,
@@ -81,6 +84,20 @@ def test_previous_token_after_ten_seconds_ends_the_session(
     assert_refused(current)
     session = Session.objects.get()
     assert (session.ended_at, session.end_reason) == (clock.now, "replay")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="has no clock of its own")
+@pytest.mark.parametrize(("age", "status"), [(0, 200), (8, 200), (12, 401)])
+@pytest.mark.parametrize("ahead", [-30, 30])
+def test_grace_is_judged_by_the_clock_of_the_database(
+    alice: User, monkeypatch: pytest.MonkeyPatch, ahead: int, age: int, status: int
+) -> None:
+    previous, _ = chain(alice, 2)
+    shifted = datetime.now(UTC) + timedelta(seconds=ahead)
+    monkeypatch.setattr(timezone, "now", lambda: shifted)
+    Session.objects.update(rotated_at=F("rotated_at") - timedelta(seconds=age))
+
+    assert refresh(previous).status_code == status
 
 
 def test_older_token_ends_the_session_even_within_ten_seconds(

@@ -18,6 +18,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 
 from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import RevocationReason, Role, Session, User
+from taskapi.db import clock
 from taskapi.management.commands import housekeeping
 from tasks.models import IdempotencyRecord, Task, TaskChange, TaskQuerySet
 from tasks.operations import ActorContext, Delete, Restore, perform_one
@@ -299,6 +300,18 @@ def test_ended_session_is_kept_until_it_expires(run: Run, alice: User) -> None:
     run("housekeeping")
 
     assert Session.objects.filter(pk=session.pk).exists()
+
+
+def test_what_has_expired_is_judged_by_the_clock_of_the_database(
+    run: Run, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica whose clock is behind still takes the token, and needs its mark."""
+    kept = token(alice, "soon", timedelta(seconds=15))
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    monkeypatch.setattr(timezone, "now", lambda: NOW + timedelta(seconds=30))
+    run("housekeeping")
+
+    assert BlacklistedToken.objects.get().token == kept
 
 
 def test_spent_token_goes_with_its_mark(run: Run, alice: User) -> None:

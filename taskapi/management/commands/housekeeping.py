@@ -12,7 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
-from django.utils import timezone
+
+from taskapi.db import clock
 
 BATCH_ROWS = 2000
 
@@ -21,7 +22,7 @@ class Command(BaseCommand):
     help = "Delete expired sessions, tokens, idempotency keys and trashed tasks."
 
     def handle(self, *args: Any, **options: Any) -> str:
-        now = timezone.now()
+        now = clock.now()
         counts = [
             f"{prune(delete_batch)} {name}"
             for module in settings.HOUSEKEEPING
