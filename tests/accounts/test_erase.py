@@ -1,3 +1,4 @@
+import json
 import re
 from io import StringIO
 from typing import Any
@@ -220,6 +221,38 @@ def test_address_is_free_again(alice_api: APIClient, alice: User) -> None:
 
     account = {"name": "New", "email": alice.email, "password": "tr0ub4dor&3"}
     assert post("register", account).status_code == 201
+
+
+def test_new_account_of_the_address_sees_nothing_of_the_old_one(
+    alice_api: APIClient, alice: User
+) -> None:
+    """Neither while the old one's rows are removed nor afterwards."""
+    furnish(alice_api)
+    alice_api.delete(f"/api/tasks/{Task.objects.get().pk}")
+    erase(alice_api)
+    account = {"name": "New", "email": alice.email.upper(), "password": "tr0ub4dor&3"}
+    client = bearer(post("register", account).json()["accessToken"])
+    made = client.post(
+        "/api/tasks", {"title": "x"}, format="json", HTTP_IDEMPOTENCY_KEY="1"
+    )
+    assert made.status_code == 201
+    assert "Idempotency-Replayed" not in made
+    seen = everything(client)
+    assert (len(seen["tasks"]), len(seen["sessions"]), seen["trash"]) == (1, 1, 0)
+
+    while personal_data.erase_next_batch(1):
+        assert everything(client) == seen
+
+    assert not User.objects.erased().exists()
+    assert everything(client) == seen
+
+
+def everything(client: APIClient) -> dict[str, Any]:
+    """All that an account sees of itself."""
+    export = json.loads(b"".join(client.get("/api/auth/me/export")))
+    trash = client.get("/api/tasks/trash").json()["total"]
+    tasks = client.get("/api/tasks").json()["items"]
+    return export | {"trash": trash, "listed": tasks}
 
 
 def test_others_keep_everything(alice_api: APIClient, bob: User) -> None:
