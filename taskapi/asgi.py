@@ -8,7 +8,7 @@ connection.
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
@@ -63,22 +63,39 @@ class Application:
             if probe := self.probes.get(environ["PATH_INFO"]):
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(probe, respond, self.wsgi, environ)
-            response: Response = await self.run(respond, self.wsgi, environ)
-            return response
+            return await self.respond(environ)
         finally:
             self.bodies.release(size)
 
     async def answer_large(self, environ: Environ, body: BytesIO) -> Response:
         """One at a time: what is parsed takes several times the memory of its text."""
         async with self.large_bodies:
-            response: Response = await self.run(respond, self.wsgi, environ)
-            # Views and requests refer to each other: the body and its values would
-            # stay until the garbage collector comes across them.
-            if not response.is_stream:
-                body.close()
+            response = await self.respond(environ)
+            body.close()
+            if response.is_stream:
+                return response
+            # Views and requests refer to each other: the values of the body would stay
+            # until the garbage collector comes across them.
             environ.clear()
             await self.run(gc.collect)
             return response
+
+    async def respond(self, environ: Environ) -> Response:
+        """Have a thread call the application. If the client leaves meanwhile, the
+        response is closed as soon as it is there.
+        """
+        future = self.pool.submit(respond, self.wsgi, environ)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(self.close_unsent)
+            raise
+        finally:
+            self.finished_calls += 1
+
+    def close_unsent(self, future: Future[Response]) -> None:
+        if not future.cancelled() and future.result().is_stream:
+            self.pool.submit(future.result().close)
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         loop = asyncio.get_running_loop()

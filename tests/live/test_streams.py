@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from time import monotonic, sleep
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.live.conftest import environment
@@ -22,6 +25,7 @@ pytestmark = [pytest.mark.live, pytest.mark.full]
 Record = Callable[[str], None]
 SMALL_BUFFER = 64 * 1024
 PROBE_SECONDS = 1.0
+RESET = struct.pack("ii", 1, 0)  # of SO_LINGER, socket(7)
 FILL = """
 INSERT INTO tasks_task (id, user_id, title, description, status, priority, version,
                         revision, created_at, updated_at)
@@ -143,6 +147,50 @@ def test_probes_are_answered_while_exports_are_not_read(
     assert slowest < PROBE_SECONDS
     record(f"{statuses.count(200)} streams, {statuses.count(429)} refused")
     record(f"the slowest probe took {slowest:.3f} s")
+
+
+@pytest.fixture
+def narrow_server(database: str, folder: Path) -> Iterator[Server]:
+    """It sends two exports a worker, and asks a second after a client has left."""
+    variables = environment(database) | {
+        "GUNICORN_CMD_ARGS": "--asgi-disconnect-grace-period 1",
+        "MAX_STREAMS": "2",
+        "MAX_STREAMS_PER_USER": "1",
+    }
+    with closing(Server(folder, variables)) as server:
+        yield server
+
+
+@pytest.mark.parametrize("linger", [None, RESET], ids=["closes", "resets"])
+def test_client_who_leaves_before_the_first_piece_gives_its_place_back(
+    narrow_server: Server, database: str, sql: Any, linger: bytes | None
+) -> None:
+    owners = [owner_of(narrow_server, sql, 20) for _ in range(3)]
+
+    def export(owner: Tokens) -> int:
+        with closing(narrow_server.connection(0)) as connection:
+            return connection.ask(export_request(owner)).status
+
+    with psycopg.connect(database) as locking:
+        locking.execute("LOCK TABLE tasks_task IN ACCESS EXCLUSIVE MODE")
+        leaving = [narrow_server.connection(0) for _ in owners[:2]]
+        for owner, connection in zip(owners[:2], leaving, strict=True):
+            connection.open()
+            assert connection.socket
+            if linger:
+                connection.socket.setsockopt(SOL_SOCKET, SO_LINGER, linger)
+            connection.socket.sendall(export_request(owner))
+        sleep(0.3)
+        # One for the user, and one for the worker.
+        assert [export(owners[0]), export(owners[2])] == [429, 429]
+        for connection in leaving:
+            connection.close()
+        sleep(1.5)
+
+    deadline = monotonic() + 5
+    while (found := [export(owner) for owner in owners]) != [200] * 3:
+        assert monotonic() < deadline, found
+        sleep(0.1)
 
 
 def test_memory_of_many_large_exports_is_bounded(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from taskapi.asgi import Application
+from taskapi.asgi import LARGE_BODY_BYTES, Application
 from taskapi.http import request_body
 from tests.project.test_environ import scope
 
@@ -324,6 +324,56 @@ def test_stream_of_a_client_who_left_is_closed_after_its_piece() -> None:
     asyncio.run(main())
 
     assert log == ["piece", "close"]
+
+
+def test_large_body_is_not_kept_while_a_stream_is_sent(settings: Any) -> None:
+    settings.MAX_BODY_BYTES = LARGE_BODY_BYTES + 1
+    inputs: list[Any] = []
+
+    def make() -> Iterator[bytes]:
+        yield b"a"
+        yield b"closed" if inputs[0].closed else b"open"
+
+    def wsgi(environ: dict[str, Any], start: Start) -> Any:
+        inputs.append(environ["wsgi.input"])
+        return streaming(Pieces(make()))(environ, start)
+
+    assert asked(wsgi, bytes(LARGE_BODY_BYTES + 1), b"").content == b"aclosed"
+
+
+@pytest.mark.parametrize("size", [0, LARGE_BODY_BYTES + 1])
+def test_stream_of_a_client_who_left_before_its_first_piece_is_closed(
+    settings: Any, size: int
+) -> None:
+    settings.MAX_BODY_BYTES = LARGE_BODY_BYTES + 1
+    is_called, may_end = threading.Event(), threading.Event()
+
+    def make() -> Iterator[bytes]:
+        is_called.set()
+        may_end.wait(SECONDS)
+        yield b"a"
+        yield b"b"
+
+    pieces = Pieces(make())
+
+    async def main() -> None:
+        application = adapter(streaming(pieces))
+        request = scope(b"/", HOST, CHUNKED)
+        exchange = Exchange(application, request, bytes(size), b"")
+        task = asyncio.create_task(exchange.run())
+        while not is_called.is_set():
+            await asyncio.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert not pieces.closed.is_set()
+        may_end.set()
+        while application.finished_calls < 1:
+            await asyncio.sleep(0.001)
+        assert exchange.sent == []
+
+    asyncio.run(main())
+
+    assert pieces.closed.wait(SECONDS)
 
 
 @pytest.mark.parametrize(
