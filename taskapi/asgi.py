@@ -15,7 +15,13 @@ from typing import Any
 from django.conf import settings
 
 from taskapi.http.environ import Environ, Refusal, check_head, make_environ
-from taskapi.http.request_body import BodyReceiver, Message, Receive
+from taskapi.http.request_body import (
+    LARGE_BODY_BYTES,
+    BodyReceiver,
+    Message,
+    Receive,
+)
+from taskapi.http.text_size import MAX_TEXT_FACTOR, text_bytes
 from taskapi.http.wsgi_response import Response, respond
 from taskapi.wsgi import application as wsgi_application
 
@@ -24,7 +30,13 @@ Send = Callable[[Message], Awaitable[None]]
 # Each has a thread of its own: /livez waits neither for busy threads nor for a check of
 # the database.
 PROBES = ("/livez", "/readyz", "/health")
-LARGE_BODY_BYTES = 1024 * 1024
+
+
+def is_large(body: bytes) -> bool:
+    """Whether a body, or its text in memory, has more than LARGE_BODY_BYTES."""
+    if len(body) * MAX_TEXT_FACTOR <= LARGE_BODY_BYTES:
+        return False
+    return len(body) > LARGE_BODY_BYTES or text_bytes(body) > LARGE_BODY_BYTES
 
 
 class Application:
@@ -52,13 +64,16 @@ class Application:
                 await self.bodies.receive(environ, receive, body)
             except Refusal as refusal:
                 environ["taskapi.refusal"] = refusal.args
+                # Nobody reads it, so it need not wait for other large bodies.
+                self.bodies.release(body.tell())
+                body = BytesIO()
             finally:
                 size = body.tell()
             # Makes the buffer as large as the body, and a read of all of it no copy.
-            body.getvalue()
+            large = is_large(body.getvalue())
             body.seek(0)
             environ["wsgi.input"], environ["CONTENT_LENGTH"] = body, str(size)
-            if size > LARGE_BODY_BYTES:
+            if large:
                 return await self.answer_large(environ, body)
             if probe := self.probes.get(environ["PATH_INFO"]):
                 loop = asyncio.get_running_loop()
@@ -70,15 +85,24 @@ class Application:
     async def answer_large(self, environ: Environ, body: BytesIO) -> Response:
         """One at a time: what is parsed takes several times the memory of its text."""
         async with self.large_bodies:
-            response = await self.respond(environ)
-            body.close()
-            if response.is_stream:
-                return response
+            answering = asyncio.ensure_future(self.respond_and_collect(environ, body))
+            try:
+                return await asyncio.shield(answering)
+            except asyncio.CancelledError:
+                # The client has left, but the memory is in use until it is done.
+                await asyncio.wait([answering])
+                self.close_unsent(answering)
+                raise
+
+    async def respond_and_collect(self, environ: Environ, body: BytesIO) -> Response:
+        response = await self.respond(environ)
+        body.close()
+        if not response.is_stream:
             # Views and requests refer to each other: the values of the body would stay
             # until the garbage collector comes across them.
             environ.clear()
             await self.run(gc.collect)
-            return response
+        return response
 
     async def respond(self, environ: Environ) -> Response:
         """Have a thread call the application. If the client leaves meanwhile, the
@@ -93,7 +117,7 @@ class Application:
         finally:
             self.finished_calls += 1
 
-    def close_unsent(self, future: Future[Response]) -> None:
+    def close_unsent(self, future: Future[Response] | asyncio.Task[Response]) -> None:
         if not future.cancelled() and future.result().is_stream:
             self.pool.submit(future.result().close)
 

@@ -12,6 +12,11 @@ from taskapi.http.environ import Environ, Refusal
 TIMEOUT_SECONDS = 5.0  # between two pieces
 ROOM_SECONDS = 2.0  # for other bodies to be done with
 MAX_HELD_BYTES = 24 * 1024 * 1024  # of all bodies together
+LARGE_BODY_BYTES = 1024 * 1024  # is handled alone
+# What is larger waits for room earlier, so that small bodies find some nevertheless.
+SMALL_BODY_BYTES = 256 * 1024
+MAX_HELD_WITH_LARGER_BYTES = 12 * 1024 * 1024
+
 
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -53,17 +58,20 @@ class BodyReceiver:
         if message["type"] == "http.disconnect":
             raise Refusal(400, "The request ended before it was complete.")
         piece = message.get("body", b"")
-        check_size(body.tell() + len(piece), max_bytes)
-        if self.held_bytes + len(piece) > MAX_HELD_BYTES:
-            await self.wait_for_room(len(piece))
+        size = body.tell() + len(piece)
+        check_size(size, max_bytes)
+        is_small = size <= SMALL_BODY_BYTES
+        most = MAX_HELD_BYTES if is_small else MAX_HELD_WITH_LARGER_BYTES
+        if self.held_bytes + len(piece) > most:
+            await self.wait_for_room(len(piece), most)
         self.held_bytes += len(piece)
         body.write(piece)
         return not message.get("more_body", False)
 
-    async def wait_for_room(self, size: int) -> None:
+    async def wait_for_room(self, size: int, most: int) -> None:
         try:
             async with asyncio.timeout(ROOM_SECONDS):
-                while self.held_bytes + size > MAX_HELD_BYTES:
+                while self.held_bytes + size > most:
                     self.released.clear()
                     await self.released.wait()
         except TimeoutError:

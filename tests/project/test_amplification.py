@@ -8,11 +8,13 @@ from rest_framework.test import APIClient
 
 from accounts.models import Role
 from taskapi.api import parsers
+from taskapi.http.text_size import text_bytes
 from tests.accounts.wire import post
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
 MAX_BYTES = 32 * 1024
+JSON = "application/json"
 
 
 def send(api: APIClient, path: str, body: Any) -> Any:
@@ -66,6 +68,66 @@ def test_values_are_counted_before_they_are_decoded_and_parsed(
 
 def test_commas_in_text_are_no_values() -> None:
     assert parsers.strict_json(json.dumps("[,{" * 20_000).encode()) == "[,{" * 20_000
+
+
+TEXTS = [
+    "a" * 1000,
+    "é" * 500 + "a" * 500,
+    "ж" * 1000,
+    "a" * 1000 + "\N{PILE OF POO}",
+    "\N{PILE OF POO}" * 1000,
+    "\N{PILE OF POO}" + "ж\\" * 1000,
+    "\N{PILE OF POO}" + "\\u" * 1000,  # what only looks like an escape
+]
+
+
+@pytest.mark.parametrize("is_escaped", [True, False])
+@pytest.mark.parametrize("text", TEXTS)
+def test_memory_of_a_text_is_told_from_its_bytes(text: str, is_escaped: bool) -> None:
+    encoded = json.dumps([text], ensure_ascii=is_escaped)
+
+    told = text_bytes(encoded.encode())
+
+    most = max(map(memory, [encoded, text]))
+    assert most <= told <= 2.1 * most
+
+
+def memory(text: str) -> int:
+    """What a string takes besides its head."""
+    widest = ord(max(text))
+    return len(text) * (1 if widest < 0x100 else 2 if widest < 0x10000 else 4)
+
+
+@pytest.mark.parametrize("is_escaped", [True, False])
+def test_text_that_takes_more_memory_than_a_body_may_is_refused(
+    alice_api: APIClient, settings: Any, is_escaped: bool
+) -> None:
+    settings.MAX_BODY_BYTES = 40_000
+    wide = json.dumps(
+        {"title": "a" * 11_000 + "\N{PILE OF POO}"}, ensure_ascii=is_escaped
+    )
+    response = alice_api.post("/api/tasks", wide, content_type=JSON)
+    assert response.status_code == 413
+    assert response.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
+    plain = json.dumps({"title": "a" * 30_000})
+
+    assert alice_api.post("/api/tasks", plain, content_type=JSON).status_code == 400
+
+
+@pytest.mark.parametrize("is_escaped", [True, False])
+@pytest.mark.parametrize("letter", ["a", "ж", "\N{PILE OF POO}"])
+def test_longest_batch_is_accepted(
+    alice_api: APIClient, letter: str, is_escaped: bool
+) -> None:
+    """Whatever its texts consist of, as far as its bytes are allowed."""
+    task = {"title": "x", "description": letter * 4999 + "\N{PILE OF POO}"}
+    size = 60 if is_escaped and len(letter.encode()) == 4 else 100
+    batch = {"operations": [{"op": "create", "data": task}] * size}
+    body = json.dumps(batch, ensure_ascii=is_escaped, indent=4)
+
+    response = alice_api.post("/api/tasks/batch", body, content_type=JSON)
+
+    assert response.status_code == 200
 
 
 def test_object_of_many_names_is_refused(alice_api: APIClient) -> None:

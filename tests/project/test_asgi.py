@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from taskapi.asgi import LARGE_BODY_BYTES, Application
+from taskapi.asgi import Application
 from taskapi.http import request_body
+from taskapi.http.request_body import LARGE_BODY_BYTES
 from tests.project.test_environ import scope
 
 MAX_BODY_BYTES = 1000
@@ -178,6 +179,28 @@ def test_all_bodies_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> No
         return [refused.status, small.status, large.status]
 
     assert asyncio.run(main()) == [503, 200, 200]
+
+
+def test_small_body_finds_room_beside_larger_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(request_body, "MAX_HELD_WITH_LARGER_BYTES", 1500)
+    monkeypatch.setattr(request_body, "SMALL_BODY_BYTES", 600)
+    monkeypatch.setattr(request_body, "ROOM_SECONDS", 0.05)
+
+    async def main() -> list[int]:
+        application, request = adapter(), scope(b"/", HOST, CHUNKED)
+        held = Exchange(application, request, bytes(1000))
+        waiting = asyncio.create_task(held.run())
+        while held.received < 2:
+            await asyncio.sleep(0)
+        larger = await Exchange(application, request, bytes(601), b"").run()
+        small = await Exchange(application, request, bytes(600), b"").run()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        return [larger.status, small.status]
+
+    assert asyncio.run(main()) == [503, 200]
 
 
 def test_body_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,9 +387,10 @@ def test_stream_of_a_client_who_left_before_its_first_piece_is_closed(
         while not is_called.is_set():
             await asyncio.sleep(0.001)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0.01)
         assert not pieces.closed.is_set()
         may_end.set()
+        await asyncio.gather(task, return_exceptions=True)
         while application.finished_calls < 1:
             await asyncio.sleep(0.001)
         assert exchange.sent == []

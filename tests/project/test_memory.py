@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from taskapi import asgi
 from taskapi.asgi import Application
-from taskapi.http import allocator
+from taskapi.http import allocator, request_body
 from tests.project.test_asgi import CHUNKED, HOST, Exchange, text
 from tests.project.test_environ import scope
 
 MIB = 1024 * 1024
 LARGE = 2 * MIB
+EMOJI = "\N{PILE OF POO}".encode()
 Start = Callable[..., Any]
 
 
@@ -91,9 +91,11 @@ def test_large_body_is_gone_once_it_is_answered() -> None:
         gc.enable()
 
 
-def test_large_bodies_are_handled_one_at_a_time() -> None:
+# The last is large as a text, of which the emoji makes four bytes a character.
+@pytest.mark.parametrize("body", [bytes(LARGE), b"a" * (MIB // 4) + EMOJI])
+def test_large_bodies_are_handled_one_at_a_time(body: bytes) -> None:
     def slow(environ: dict[str, Any], start: Start) -> list[bytes]:
-        is_large = int(environ["CONTENT_LENGTH"]) > asgi.LARGE_BODY_BYTES
+        is_large = int(environ["CONTENT_LENGTH"]) > MIB // 8
         if is_large:
             running.append(1)
             counts.append(len(running))
@@ -107,7 +109,7 @@ def test_large_bodies_are_handled_one_at_a_time() -> None:
 
     async def main() -> list[int]:
         application = Application(slow, 2)
-        large = [exchange(application, bytes(LARGE)) for _ in range(4)]
+        large = [exchange(application, body) for _ in range(4)]
         waiting = [asyncio.create_task(each.run()) for each in large]
         while not counts:
             await asyncio.sleep(0)
@@ -119,10 +121,65 @@ def test_large_bodies_are_handled_one_at_a_time() -> None:
     assert counts == [1] * 4
 
 
+def test_large_body_of_a_client_who_left_counts_until_it_is_done() -> None:
+    def slow(environ: dict[str, Any], start: Start) -> list[bytes]:
+        running.append(1)
+        counts.append(len(running))
+        may_end.wait(20)
+        running.pop()
+        return text(start, b"done")
+
+    running: list[int] = []
+    counts: list[int] = []
+    may_end = threading.Event()
+
+    async def main() -> int:
+        application = Application(slow, 2)
+        leaving = asyncio.create_task(exchange(application, bytes(LARGE)).run())
+        while not counts:
+            await asyncio.sleep(0)
+        leaving.cancel()
+        staying = asyncio.create_task(exchange(application, bytes(LARGE)).run())
+        await asyncio.sleep(0.1)
+        assert application.bodies.held_bytes == 2 * LARGE
+        may_end.set()
+        return (await staying).status
+
+    assert asyncio.run(main()) == 200
+    assert counts == [1, 1]
+
+
+def test_what_arrived_of_a_refused_body_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And it does not wait for the large bodies that are handled one at a time."""
+    monkeypatch.setattr(request_body, "MAX_HELD_WITH_LARGER_BYTES", LARGE)
+    monkeypatch.setattr(request_body, "ROOM_SECONDS", 0.05)
+    may_end = threading.Event()
+
+    def wsgi(environ: dict[str, Any], start: Start) -> list[bytes]:
+        if "taskapi.refusal" in environ:
+            return text(start, b"refused", "503 Busy")
+        may_end.wait(20)
+        return text(start, b"done")
+
+    async def main() -> list[int]:
+        application = Application(wsgi, 2)
+        first = asyncio.create_task(exchange(application, bytes(LARGE)).run())
+        await asyncio.sleep(0)
+        pieces = [bytes(MIB // 2)] * 3
+        refused = await exchange(application, *pieces).run()
+        held = application.bodies.held_bytes
+        may_end.set()
+        return [refused.status, held, (await first).status]
+
+    assert asyncio.run(main()) == [503, LARGE, 200]
+
+
 LEFT = """
 import sys
 from pathlib import Path
-from taskapi.http import allocator
+from taskapi.http import allocator, request_body
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 allocator.return_large_blocks()
