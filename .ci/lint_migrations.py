@@ -31,15 +31,21 @@ EXCLUDED = {
     # A migration runs in one transaction or, without one, drops what is half built.
     "prefer-robust-stmts",
 }
-# Versions of one task, refreshes of one session, four priorities, statuses of HTTP: no
-# id is among them. The next migration is asked again.
+# Versions of one task, refreshes of one session, four priorities and roles, statuses of
+# HTTP: no id is among them. The next migration is asked again.
 SMALL = {"prefer-bigint-over-int", "prefer-bigint-over-smallint"}
 EXCLUDED_IN = {
     ("accounts", "0001_initial"): SMALL,
     ("tasks", "0001_initial"): SMALL,
+    ("tasks", "0008_projects"): SMALL,
+    # Its own check, which makes NOT NULL one step of the catalogue.
+    ("tasks", "0010_project_indexes"): {"ban-drop-constraint"},
     # Of idempotency keys: it locked the user's row before the key was claimed.
     ("tasks", "0005_rename_history_and_idempotency"): {"ban-drop-constraint"},
 }
+# It says NOT NULL of a column that the previous release does not write. A trigger of
+# the migration before it does, and previous_release.py runs that release on the result.
+NOT_BY_LINTER = ["0010_project_indexes"]
 
 
 @contextmanager
@@ -116,9 +122,13 @@ def migration_linter(heard: dict[tuple[str, str], list[str]]) -> bool:
         def get_sql(self, app_label: str, migration_name: str) -> list[str]:
             return heard[app_label, migration_name]
 
-    linter = Linter(include_apps=sorted(APPS), all_warnings_as_errors=True)
+    linter = Linter(
+        include_apps=sorted(APPS),
+        ignore_name=NOT_BY_LINTER,
+        all_warnings_as_errors=True,
+    )
     linter.lint_all_migrations()
-    return linter.nb_valid == len(heard) > 0
+    return linter.nb_valid + len(NOT_BY_LINTER) == len(heard)
 
 
 def main() -> int:

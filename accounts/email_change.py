@@ -14,10 +14,10 @@ from django.core.mail import send_mail
 from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 
-from accounts import mail
 from accounts.auth.sessions import InvalidCredentials
 from accounts.errors import EmailTaken
 from accounts.models import User
+from taskapi.api import mail
 
 TOKEN_BYTES = 32
 LIFETIME = timedelta(hours=1)

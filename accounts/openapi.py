@@ -132,9 +132,10 @@ OPERATIONS = {
     ),
     "eraseMe": Operation(
         description="Requires the password again. It cannot be undone. 409 for the "
-        "last active administrator.",
+        "last active administrator, and for who owns projects with other members: the "
+        "message names them.",
         request={"password": PASSWORD},
-        errors={409: "LastAdministrator"},
+        errors={409: "NotErasable"},
     ),
     "changeEmail": Operation(
         description="The token comes by mail to the new address and is valid for an "
@@ -185,9 +186,10 @@ ERRORS = {
         "Registration is closed; ask an administrator for an account.",
         RATE_LIMIT,
     ),
-    "LastAdministrator": ErrorResponse(
+    "NotErasable": ErrorResponse(
         409,
-        "The account is the last active administrator.",
+        "The account is the last active administrator, or others are members of its "
+        "projects.",
         "This is the last active administrator; make another account one first.",
         RATE_LIMIT,
     ),

@@ -8,10 +8,11 @@ from django.contrib.auth import password_validation
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 
-from accounts import mail, rate_limits
+from accounts import rate_limits
 from accounts.auth.sessions import InvalidCredentials, replace_password
 from accounts.models import User, normalise
 from accounts.throttles import hashed_account
+from taskapi.api import mail
 
 MAX_BYTES = 1024
 

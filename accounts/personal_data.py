@@ -1,7 +1,7 @@
 """Exports and erases all data of a user.
 
 Each app adds a module like this one to settings.PERSONAL_DATA, with `export`,
-`holdings` and `erase_batch`.
+`holdings`, `require_erasable` and `erase_batch`.
 """
 
 import json
@@ -66,6 +66,10 @@ def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str
     yield "sessions", Session.objects.filter(user__in=user_ids), ""
 
 
+def require_erasable(user_id: UUID) -> None:
+    """Nothing here is used by others."""
+
+
 def erase_batch(user_id: UUID, size: int) -> int:
     """Remove up to so many rows of an erased user; how many, 0 if none is left.
 
@@ -98,14 +102,19 @@ def stream(user: User) -> Iterator[str]:
     yield "]}"
 
 
-def erase(user: User) -> None:
-    """Hide the account from everybody in one short transaction; User.DoesNotExist, or
-    LastAdministrator.
+def erase(user: User, *, delete_shared: bool = False) -> None:
+    """Hide the account from everybody in one short transaction.
 
-    Housekeeping removes the rows, which may be many, in batches of `erase_batch`.
+    User.DoesNotExist, or LastAdministrator; and what a module's `require_erasable`
+    raises, unless `delete_shared`: what others use goes, too. Housekeeping removes the
+    rows, which may be many, in batches of `erase_batch`.
     """
     with transaction.atomic():
-        User.objects.get_to_demote(user.pk).erase(now=timezone.now())
+        locked = User.objects.get_to_demote(user.pk)
+        if not delete_shared:
+            for module in modules():
+                module.require_erasable(user.pk)
+        locked.erase(now=timezone.now())
         # The log of the admin contains the e-mail address, too.
         log = LogEntry.objects.filter(object_id=str(user.pk))
         log._raw_delete(using="default")

@@ -4,24 +4,9 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts import passwords
-from accounts.models import Session, User, ascii_only
-from taskapi.api.fields import SPACE, StrictCharField
+from accounts.models import Session, User
+from taskapi.api.fields import SPACE, EmailField, StrictBooleanField, StrictCharField
 from taskapi.api.serializers import StrictSerializer
-
-
-class EmailField(StrictCharField, serializers.EmailField):
-    """An e-mail address as the model accepts it."""
-
-    # The common form; quoted local parts and address literals are accepted, too.
-    schema_pattern = (
-        r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
-        r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
-        r"([A-Za-z][A-Za-z-]{0,61}[A-Za-z]|[Xx][Nn]--[A-Za-z0-9]{1,59})$"
-    )
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs | {"trim_whitespace": True})
-        self.validators.append(ascii_only)
 
 
 class PasswordField(StrictCharField):
@@ -147,12 +132,9 @@ class EmailConfirmSerializer(StrictSerializer):
     token = StrictCharField(max_length=255)
 
 
-class EmptySerializer(StrictSerializer):
-    """For calls that take no body: its fields would be ignored."""
-
-
 class DeleteAccountSerializer(StrictSerializer):
     password = PasswordField()
+    deleteShared = StrictBooleanField(required=False)
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):

@@ -1,24 +1,79 @@
-"""The one place that decides who may do what with which tasks.
+"""The one place that decides who may do what with which projects and tasks.
 
-Every queryset of a view starts here, and every write asks here. Today there is one
-rule: users see and edit the tasks of their own space, and no others.
+Every queryset of a view starts here, and every write asks here. An account may
+everything in its own space, and in the projects of others what its role there allows;
+each role may what those below it may.
+
+`principal.reads_projects` is false for accounts whose tasks are all their own and in
+projects that are neither archived nor in the trash: then no project has to be read.
 """
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from rest_framework.exceptions import NotFound, PermissionDenied
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied
 
-from tasks.models import Task, TaskQuerySet
+from taskapi.api.errors import Conflict
+from tasks.models import (
+    Comment,
+    FormerMember,
+    Label,
+    Membership,
+    Project,
+    Role,
+    Task,
+    TaskQuerySet,
+    inbox_id,
+)
+
+# In the queries below.
+ROLE = "membership_of_principal__role"
 
 
 class TaskNotFound(NotFound):
     default_detail = "Task not found."
 
 
+class ProjectNotFound(NotFound):
+    default_detail = "Project not found."
+
+
+class CommentNotFound(NotFound):
+    default_detail = "Comment not found."
+
+
+class CommentForbidden(PermissionDenied):
+    default_detail = "This comment was written by somebody else."
+
+
 class TaskForbidden(PermissionDenied):
     default_detail = "This task belongs to somebody else."
+
+
+class ProjectForbidden(PermissionDenied):
+    default_detail = "This project belongs to somebody else."
+
+
+class LabelNotFound(NotFound):
+    default_detail = "Label not found."
+
+
+class LabelForbidden(PermissionDenied):
+    default_detail = "This label belongs to somebody else."
+
+
+class RoleForbidden(PermissionDenied):
+    """The role does not suffice."""
+
+    def __init__(self, role: int, needed: Role) -> None:
+        name = Role(role).name
+        super().__init__(
+            f"Your role in this project is {name}; this takes {needed.name}."
+        )
 
 
 class Principal(Protocol):
@@ -27,30 +82,349 @@ class Principal(Protocol):
     @property
     def pk(self) -> Any: ...
 
+    @property
+    def reads_projects(self) -> bool: ...
 
-def visible_to(principal: Principal) -> TaskQuerySet:
-    """The tasks that may be read, live and deleted."""
+
+@dataclass(frozen=True)
+class ProjectAccess:
+    """What one account may do in one project; `role` is 0 for a stranger."""
+
+    id: UUID
+    owner_id: UUID
+    role: int
+    is_archived: bool = False
+    is_deleted: bool = False
+
+    def require(self, needed: Role) -> None:
+        """ProjectForbidden for strangers, RoleForbidden."""
+        if not self.role:
+            raise forbidden(self.owner_id, ProjectForbidden, ProjectNotFound)
+        if self.role < needed:
+            raise RoleForbidden(self.role, needed)
+
+    def require_open(self) -> None:
+        """Conflict while the project is archived; ProjectNotFound in the trash."""
+        if self.is_deleted:
+            raise ProjectNotFound
+        if self.is_archived:
+            raise Conflict("This project is archived; restore it from there first.")
+
+    def require_visible_task(self, task: Task) -> None:
+        """TaskForbidden for strangers; TaskNotFound where a project in the trash took
+        the task with it, and for members where it took a task that was there already.
+        """
+        if not self.role:
+            raise forbidden(task.user_id, TaskForbidden, TaskNotFound)
+        if self.is_deleted and (not task.deleted_at or self.role < Role.OWNER):
+            raise TaskNotFound
+
+    def require_editable_task(self, task: Task) -> None:
+        """Also RoleForbidden, and Conflict while the project is archived."""
+        self.require_visible_task(task)
+        self.require(Role.EDITOR)
+        if self.is_archived:
+            raise Conflict("The project of this task is archived.")
+
+    def require_open_task(self, task: Task) -> None:
+        """For whoever writes comments: also TaskNotFound while the task is in the
+        trash, and Conflict while the project is archived.
+        """
+        self.require_visible_task(task)
+        if task.deleted_at:
+            raise TaskNotFound
+        if self.is_archived:
+            raise Conflict("The project of this task is archived.")
+
+    def require_editable_comment(self, comment: Comment, principal_id: UUID) -> None:
+        """Its author edits it, who has to be an editor still."""
+        self.require(Role.EDITOR)
+        if comment.author_id != principal_id:
+            raise CommentForbidden
+
+    def require_deletable_comment(self, comment: Comment, principal_id: UUID) -> None:
+        """Its author deletes it, in whatever role, or a manager."""
+        if comment.author_id != principal_id and self.role < Role.MANAGER:
+            raise CommentForbidden
+
+
+def forbidden(
+    owner_id: UUID, exists: type[APIException], erased: type[APIException]
+) -> APIException:
+    """Nothing of an erased account exists for anybody, even before it is removed."""
+    owners = get_user_model()._default_manager.filter(pk=owner_id)
+    return exists() if owners.exists() else erased()
+
+
+def own(owner_id: UUID, project_id: UUID | None) -> ProjectAccess:
+    """The access of an owner whose projects all are in use; reads nothing."""
+    return ProjectAccess(project_id or inbox_id(owner_id), owner_id, Role.OWNER)
+
+
+def get_accesses(
+    principal_id: UUID, project_ids: Collection[UUID]
+) -> dict[UUID, ProjectAccess]:
+    """The access to each of these projects that exists, in one statement."""
+    # Nothing of an erased account exists for anybody.
+    known = Project.objects.filter(pk__in=project_ids, owner__erased_at=None)
+    projects = with_role(known, principal_id)
+    columns = ("pk", "owner_id", ROLE, "archived_at", "deleted_at", "destroyed_at")
+    return {
+        pk: ProjectAccess(
+            pk,
+            owner_id,
+            Role.OWNER if owner_id == principal_id else role or 0,
+            archived_at is not None,
+            deleted_at is not None or destroyed_at is not None,
+        )
+        for pk, owner_id, role, archived_at, deleted_at, destroyed_at in (
+            projects.values_list(*columns)
+        )
+        if destroyed_at is None
+    }
+
+
+def with_role(projects: QuerySet[Project], principal_id: UUID) -> QuerySet[Project]:
+    """With the role of a member as ROLE, null for owners and strangers."""
+    mine = Q(memberships__user_id=principal_id)
+    return projects.annotate(
+        membership_of_principal=FilteredRelation("memberships", condition=mine)
+    )
+
+
+def get_access(principal: Principal, project_id: UUID) -> ProjectAccess:
+    """ProjectNotFound, also for a project in the trash."""
+    access = get_accesses(principal.pk, [project_id]).get(project_id)
+    if access is None or (access.is_deleted and access.role):
+        raise ProjectNotFound
+    return access
+
+
+def access_to_task(principal: Principal, task: Task) -> ProjectAccess:
+    """The principal's access to the project of a task; reads nothing where it can."""
+    if task.user_id == principal.pk and not principal.reads_projects:
+        return own(task.user_id, task.project_id)
+    return access_to_owner(task, principal.pk)
+
+
+def access_to_owner(task: Task, principal_id: UUID) -> ProjectAccess:
+    """The access to the project of a task, in the trash or not."""
+    accesses = get_accesses(principal_id, [task.project_id])
+    return access_in(accesses, task, principal_id)
+
+
+def access_in(
+    accesses: dict[UUID, ProjectAccess], task: Task, principal_id: UUID
+) -> ProjectAccess:
+    """The access to a task's project; of one that was destroyed, the owner keeps it."""
+    role = Role.OWNER if task.user_id == principal_id else 0
+    destroyed = ProjectAccess(
+        task.project_id, task.user_id, role, is_archived=False, is_deleted=True
+    )
+    return accesses.get(task.project_id, destroyed)
+
+
+def own_tasks(principal: Principal) -> TaskQuerySet:
+    """All tasks of the principal's own space, live and deleted."""
     return Task.objects.filter(user_id=principal.pk)
 
 
-def check_visible(owner_id: UUID, principal_id: UUID) -> None:
-    """TaskForbidden where a task of this owner may not be read; TaskNotFound where the
-    owner is erased and the task not yet removed.
+def visible_to(principal: Principal) -> TaskQuerySet:
+    """The tasks that may be read, live and deleted, but for those that a project took
+    with it to the trash.
     """
-    if owner_id != principal_id:
-        owners = get_user_model()._default_manager.filter(pk=owner_id)
-        raise TaskForbidden if owners.exists() else TaskNotFound
+    if not principal.reads_projects:
+        return own_tasks(principal)
+    shared = Membership.objects.filter(
+        user_id=principal.pk,
+        project__in=Project.objects.live().filter(owner__erased_at=None),
+    )
+    deleted = Project.objects.filter(owner_id=principal.pk, deleted_at__isnull=False)
+    return Task.objects.filter(
+        Q(user_id=principal.pk) & ~Q(project__in=deleted)
+        | Q(project__in=shared.values("project"))
+    )
 
 
-def check_editable(owner_id: UUID, principal_id: UUID) -> None:
-    """TaskForbidden where a task of this owner may not be written."""
-    check_visible(owner_id, principal_id)
+def trash_of(principal: Principal) -> TaskQuerySet:
+    """The tasks that were deleted in the principal's own space."""
+    return own_tasks(principal).trashed()
 
 
-def get_task(principal: Principal, pk: UUID) -> Task:
-    """A task, live or deleted; TaskNotFound, TaskForbidden."""
-    task = Task.objects.filter(pk=pk).first()
+def get_trashed(principal: Principal, pk: UUID) -> Task:
+    """A deleted task of the principal's own space; TaskNotFound, TaskForbidden."""
+    task = Task.objects.trashed().filter(pk=pk).first()
     if task is None:
         raise TaskNotFound
-    check_visible(task.user_id, principal.pk)
+    if task.user_id != principal.pk:
+        raise forbidden(task.user_id, TaskForbidden, TaskNotFound)
     return task
+
+
+def get_task(principal: Principal, pk: UUID) -> tuple[Task, ProjectAccess]:
+    """A task, live or deleted, and the access to its project; TaskNotFound,
+    TaskForbidden.
+    """
+    task = Task.objects.exclude_emptied().filter(pk=pk).first()
+    if task is None:
+        raise TaskNotFound
+    access = access_to_task(principal, task)
+    access.require_visible_task(task)
+    return task, access
+
+
+def get_comment(principal: Principal, task_id: UUID, comment_id: UUID) -> Comment:
+    """A comment on a task, live or deleted; TaskNotFound, TaskForbidden,
+    CommentNotFound.
+    """
+    task, _ = get_task(principal, task_id)
+    comment = Comment.objects.filter(pk=comment_id, task=task).first()
+    if comment is None:
+        raise CommentNotFound
+    return comment
+
+
+def labels_of(owner_id: UUID) -> QuerySet[Label]:
+    return Label.objects.filter(owner_id=owner_id)
+
+
+def get_label(principal_id: UUID, pk: UUID) -> Label:
+    """A label of the principal's own space; LabelNotFound, LabelForbidden."""
+    label = Label.objects.filter(pk=pk).first()
+    if label is None:
+        raise LabelNotFound
+    if label.owner_id != principal_id:
+        raise forbidden(label.owner_id, LabelForbidden, LabelNotFound)
+    return label
+
+
+def require_shown(principal: Principal, tasks: Iterable[dict[str, Any]]) -> None:
+    """TaskForbidden unless the principal may still see these tasks, as a response has
+    shown them.
+    """
+    foreign = {each["id"] for each in tasks if each["userId"] != str(principal.pk)}
+    if not foreign:
+        return
+    stored = Task.objects.filter(pk__in=foreign)
+    accesses = get_accesses(principal.pk, {each.project_id for each in stored})
+    roles = [access_in(accesses, each, principal.pk) for each in stored]
+    visible = [each for each in roles if each.role and not each.is_deleted]
+    if len(visible) < len(foreign):
+        raise TaskForbidden
+
+
+def require_shown_comment(principal: Principal, task_id: UUID) -> None:
+    """TaskForbidden unless the principal may still see this task's comments."""
+    try:
+        get_task(principal, task_id)
+    except TaskNotFound as error:
+        raise TaskForbidden from error
+
+
+@dataclass(frozen=True)
+class Share:
+    """A project that a list looks at; `revision` is its owner's."""
+
+    id: UUID
+    owner_id: UUID
+    role: int
+    is_archived: bool
+    revision: int
+
+
+def get_shares(principal_id: UUID) -> list[Share]:
+    """The projects of others that an account is a member of, in the order of ids."""
+    live = Project.objects.live().filter(memberships__user_id=principal_id)
+    rows = live.filter(owner__erased_at=None).order_by("pk")
+    return [
+        Share(pk, owner_id, role, archived_at is not None, revision)
+        for pk, owner_id, role, archived_at, revision in rows.values_list(
+            "pk", "owner_id", "memberships__role", "archived_at", "owner__revision"
+        )
+    ]
+
+
+def get_shares_of(principal: Principal) -> list[Share]:
+    """`get_shares`, without a statement where there are none."""
+    return get_shares(principal.pk) if principal.reads_projects else []
+
+
+def projects_visible_to(
+    principal: Principal, shares: Iterable[Share], *, own: bool = True
+) -> QuerySet[Project]:
+    """Live projects: the principal's own, if they are wanted, and those shared."""
+    found = Q(pk__in=[share.id for share in shares])
+    if own:
+        found |= Q(owner_id=principal.pk)
+    return Project.objects.live().filter(found)
+
+
+def trashed_projects_of(principal: Principal) -> QuerySet[Project]:
+    return Project.objects.filter(owner_id=principal.pk).trashed()
+
+
+def get_project(
+    principal: Principal, pk: UUID, needed: Role = Role.VIEWER
+) -> tuple[Project, ProjectAccess]:
+    """A live project, and what the principal may do in it; ProjectNotFound,
+    ProjectForbidden, RoleForbidden.
+    """
+    found = get_access(principal, pk)
+    found.require(needed)
+    project = Project.objects.live().filter(pk=pk).first()
+    if project is None:  # gone in this moment
+        raise ProjectNotFound
+    return project, found
+
+
+def members_among(project_id: UUID, user_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the accounts that are members of the project."""
+    found = Membership.objects.filter(project_id=project_id, user__in=user_ids)
+    return set(found.values_list("user_id", flat=True))
+
+
+def people(principal: Principal, ids: Collection[UUID]) -> QuerySet[Any]:
+    """Those of the accounts whose names the principal may see: its own, and those that
+    share or shared a project with it.
+    """
+    mine = Membership.objects.filter(user_id=principal.pk)
+    left = FormerMember.objects.filter(user_id=principal.pk)
+    members = Membership.objects.filter(user__in=ids)
+    former = FormerMember.objects.filter(user__in=ids)
+    owners = Project.objects.filter(owner__in=ids)
+    is_mine, was_mine = Q(project__owner_id=principal.pk), left.values("project")
+    # Who joined a project after the principal had left it never shared it.
+    met = left.filter(project=OuterRef("project"), left_at__gte=OuterRef("joined_at"))
+    # Not one condition with OR: that would be looked for in all projects.
+    known = [
+        *(members.filter(project__in=mine.values("project")), members.filter(is_mine)),
+        members.filter(Exists(met), project__in=was_mine),
+        *(former.filter(project__in=mine.values("project")), former.filter(is_mine)),
+        former.filter(project__in=was_mine),
+    ]
+    found = owners.filter(pk__in=mine.values("project")).values_list("owner_id")
+    found = found.union(
+        owners.filter(pk__in=was_mine).values_list("owner_id"),
+        *(each.values_list("user_id") for each in known),
+    )
+    # The default manager leaves out the erased.
+    users = get_user_model()._default_manager
+    return users.filter(pk__in=[principal.pk, *(pk for (pk,) in found)]).filter(
+        pk__in=ids
+    )
+
+
+def update_reads_projects(user_id: UUID) -> None:
+    """Store whether lists of this account look at projects, whose row is locked."""
+    hidden = Project.objects.filter(owner_id=user_id).exclude(
+        archived_at=None, deleted_at=None
+    )
+    is_member = Membership.objects.filter(user_id=user_id).exists()
+    users = get_user_model()._base_manager.filter(pk=user_id)
+    users.update(reads_projects=is_member or hidden.exists())
+
+
+def revision_of(owner_id: UUID) -> int:
+    """The revision of a space that the caller may read something of."""
+    users = get_user_model()._base_manager.filter(pk=owner_id)
+    return int(users.values_list("revision", flat=True).get())

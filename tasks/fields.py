@@ -30,16 +30,27 @@ class TaskField:
     in_history: bool = False
 
 
+def split_labels(labels: str) -> list[str]:
+    return labels.split(",") if labels else []
+
+
 # In the order of a response.
 TASK_FIELDS = (
     TaskField("id", "id", str),
+    TaskField("user_id", "userId", str),
+    TaskField("created_by_id", "createdById", str),
+    TaskField("project_id", "projectId", str, in_history=True),
+    TaskField("parent_id", "parentId", str, in_history=True),
     TaskField("title", "title", in_history=True),
     TaskField("description", "description", in_history=True),
     TaskField("status", "status", in_history=True),
     TaskField("priority", "priority", PRIORITY_NAMES.__getitem__, in_history=True),
+    TaskField("labels", "labels", split_labels, in_history=True),
+    TaskField("assignee_id", "assigneeId", str, in_history=True),
+    TaskField("start_at", "startDate", to_rfc3339, in_history=True),
     TaskField("due_at", "dueDate", to_rfc3339, in_history=True),
     TaskField("completed_at", "completedAt", to_rfc3339, in_history=True),
-    TaskField("user_id", "userId", str),
+    TaskField("position", "position"),
     TaskField("version", "version"),
     TaskField("created_at", "createdAt", to_rfc3339),
     TaskField("updated_at", "updatedAt", to_rfc3339),

@@ -7,11 +7,19 @@ from functools import partial
 from django.conf import settings
 
 from taskapi.db.batches import delete_batch
-from tasks.models import IdempotencyRecord, Task
+from tasks.models import IdempotencyRecord, Invitation, Task
+from tasks.operations import upkeep
 
 
 def expired(now: datetime) -> Iterator[tuple[str, Callable[[int], int]]]:
     kept_since = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
     responses = IdempotencyRecord.objects.filter(created_at__lt=kept_since)
     yield "idempotency keys", partial(delete_batch, responses)
+    yield "emptied tasks", lambda size: Task.objects.emptied().hard_delete_batch(size)
     yield "trashed tasks", Task.objects.expired(now).hard_delete_batch
+    yield "projects of the trash", partial(upkeep.destroy_expired, now)
+    yield "rows of projects", upkeep.remove_destroyed
+    invitations = Invitation.objects.filter(expires_at__lt=now)
+    yield "invitations", partial(delete_batch, invitations)
+    yield "assignments", lambda size: upkeep.unassign_former(now)
+    yield "long positions", lambda size: upkeep.rebalance(now)

@@ -9,7 +9,15 @@ from django.db.models import Count, QuerySet, Value
 
 from taskapi.db.batches import delete_batch
 from taskapi.db.pages import in_pages
-from tasks.models import IdempotencyRecord, Task, TaskChange, TaskQuerySet
+from tasks.comments import comment_to_dict
+from tasks.models import (
+    Comment,
+    IdempotencyRecord,
+    Task,
+    TaskChange,
+    TaskQuerySet,
+)
+from tasks.operations.comments import anonymize_batch
 from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
 
 MAX_CHANGES = 5000  # whose sizes are held at once
@@ -27,6 +35,7 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
         "history",
         ({"taskId": each.task_id, **show_change(each)} for each in history(tasks)),
     )
+    yield "comments", map(comment_to_dict, comments(user.pk))
     records = IdempotencyRecord.objects.filter(user_id=user.pk)
     yield (
         "idempotencyKeys",
@@ -40,6 +49,10 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
             for record in rows(records, IdempotencyRecord.OCTETS)
         ),
     )
+
+
+def require_erasable(user_id: UUID) -> None:
+    """Tasks and comments are of use to others in projects only."""
 
 
 def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
@@ -71,6 +84,16 @@ def history(tasks: TaskQuerySet) -> Iterator[TaskChange]:
             yield from rows(those, TaskChange.OCTETS, key=key, max_rows=MAX_CHANGES)
 
 
+def comments(user_id: UUID) -> Iterator[Comment]:
+    """Those that the account wrote, and then those of others on its own tasks."""
+    written = Comment.objects.filter(author_id=user_id)
+    yield from rows(written, Comment.OCTETS)
+    tasks = Task.objects.filter(user_id=user_id)
+    for page in in_pages(tasks.only("pk"), Value(0)):
+        others = Comment.objects.filter(task__in=page).exclude(author_id=user_id)
+        yield from rows(others, Comment.OCTETS)
+
+
 def in_groups(counts: Iterable[tuple[UUID, int]], room: int) -> Iterator[list[UUID]]:
     """Tasks that have so many changes together, or one that has more."""
     group: list[UUID] = []
@@ -86,8 +109,13 @@ def in_groups(counts: Iterable[tuple[UUID, int]], room: int) -> Iterator[list[UU
 
 
 def erase_batch(user_id: UUID, size: int) -> int:
-    """Remove up to so many rows of an erased user; how many, 0 if none is left."""
+    """Remove up to so many rows of an erased user; how many, 0 if none is left.
+
+    What it wrote about the tasks of others stays, without its author.
+    """
     records = IdempotencyRecord.objects.filter(user_id=user_id)
-    return Task.objects.filter(user_id=user_id).erase_batch(size) or delete_batch(
-        records, max(1, size // RECORD_ROWS)
+    return (
+        Task.objects.filter(user_id=user_id).erase_batch(size)
+        or anonymize_batch(user_id, size)
+        or delete_batch(records, max(1, size // RECORD_ROWS))
     )

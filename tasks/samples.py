@@ -6,7 +6,8 @@ from random import Random
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from tasks.models import Priority, Status, Task, TaskChange
+from tasks.models import Priority, Status, Task, TaskChange, inbox_id
+from tasks.positions import last_position
 
 T = TypeVar("T")
 SPAN = timedelta(days=730)  # from the first write to now
@@ -118,9 +119,13 @@ class Writer:
         return pending.pop()
 
     def create(self, at: datetime) -> TaskHistory:
+        pk = UUID(int=self.random.getrandbits(128), version=4)
         task = Task(
-            id=UUID(int=self.random.getrandbits(128), version=4),
+            id=pk,
             user_id=self.user_id,
+            created_by_id=self.user_id,
+            project_id=inbox_id(self.user_id),
+            position=last_position(pk, at),
             title=self.title(),
             description=self.description(),
             priority=self.choose(PRIORITIES),

@@ -1,4 +1,5 @@
-"""Quotas: how many tasks an account may have, and how many bytes of text and history.
+"""Quotas: how many tasks an account may have, and how many bytes of text and history,
+comments included.
 
 Counted exactly, at the end of each write, under the owner's row. Nothing is counted
 while there are no quotas.
@@ -16,7 +17,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 
-from tasks.models import SpaceUsage, Task, TaskChange
+from tasks.models import Comment, Label, SpaceUsage, Task, TaskChange
 
 TEXTS = {"title", "description"}
 # Before a write is refused, the count is made anew where it is older.
@@ -39,31 +40,60 @@ def charge(
     owner_id: UUID,
     revision: int,
     *,
-    tasks: int,
-    changes: Iterable[TaskChange],
+    tasks: int = 0,
+    changes: Iterable[TaskChange] = (),
+    octets: int = 0,
     is_refusable: bool,
+    tells_figures: bool = True,
 ) -> None:
-    """Count what a write has just added, in its transaction; QuotaExceeded."""
-    octets = sum(map(added_octets, changes))
+    """Count what a write has just added, in its transaction: tasks, their changes, and
+    other bytes. QuotaExceeded; members of a project are told no figures of its owner.
+    """
+    octets += sum(map(added_octets, changes))
     usage = SpaceUsage.objects.select_for_update().filter(pk=owner_id).first()
     if usage is None or usage.revision != revision - 1:
         usage = count(owner_id)
     else:
-        usage.tasks, usage.octets = usage.tasks + tasks, usage.octets + octets
+        # The previous release counts no comments, so it may have counted less.
+        usage.tasks, usage.octets = usage.tasks + tasks, max(0, usage.octets + octets)
     if is_refusable:
-        usage = require_room(usage, tasks, octets)
+        usage = require_room(usage, tasks, octets, tells_figures=tells_figures)
     usage.revision = revision
     usage.save()
 
 
-def require_room(usage: SpaceUsage, tasks: int, octets: int) -> SpaceUsage:
+def require_room(
+    usage: SpaceUsage, tasks: int, octets: int, *, tells_figures: bool
+) -> SpaceUsage:
     excess = what_exceeds(usage, tasks, octets)
     if excess and usage.counted_at < timezone.now() - RECOUNT_AFTER:
         usage = count(usage.pk)
         excess = what_exceeds(usage, tasks, octets)
+    if excess and not tells_figures:
+        name = excess.partition(":")[0]
+        raise QuotaExceeded(f"{name}: the owner of this project has used it up.")
     if excess:
         raise QuotaExceeded(excess)
     return usage
+
+
+def require_room_for_label(owner_id: UUID, more: int) -> None:
+    """QuotaExceeded if the space has as many labels as it may, with so many new ones.
+
+    The caller holds the owner's row.
+    """
+    if Label.objects.filter(owner_id=owner_id).count() + more >= settings.QUOTA_LABELS:
+        hint = f"QUOTA_LABELS: a space may have {settings.QUOTA_LABELS:,} labels."
+        raise QuotaExceeded(hint)
+
+
+def require_room_for_comment(count: int) -> None:
+    """QuotaExceeded for a task that has so many comments. Members of the project see
+    the message, too, so it names no figures.
+    """
+    if count >= settings.QUOTA_COMMENTS:
+        hint = "QUOTA_COMMENTS: this task has as many comments as a task may have."
+        raise QuotaExceeded(hint)
 
 
 def what_exceeds(usage: SpaceUsage, tasks: int, octets: int) -> str:
@@ -102,19 +132,22 @@ def count(owner_id: UUID) -> SpaceUsage:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL statement_timeout = '{COUNT_TIMEOUT}'")
-    tasks: Any = Task.objects.filter(user_id=owner_id)
+    # The user cannot do more about what was emptied out of the trash.
+    tasks: Any = Task.objects.filter(user_id=owner_id).exclude_emptied()
     text = tasks.aggregate(number=Count("pk"), octets=Sum(Task.TEXT_OCTETS))
-    changes = TaskChange.objects.filter(task__user_id=owner_id)
+    changes = TaskChange.objects.filter(task__in=tasks.values("pk"))
     history = changes.aggregate(octets=Sum(TaskChange.OCTETS))
+    comments = Comment.objects.filter(task__in=tasks.values("pk"))
+    talk = comments.aggregate(octets=Sum(Comment.OCTETS))
     return SpaceUsage(
         user_id=owner_id,
         tasks=text["number"],
-        octets=(text["octets"] or 0) + (history["octets"] or 0),
+        octets=sum(each["octets"] or 0 for each in (text, history, talk)),
         counted_at=timezone.now(),
     )
 
 
 def follow(owner_id: UUID, revision: int) -> None:
-    """Record that this revision added nothing."""
+    """Record that this revision added nothing that is counted."""
     usage = SpaceUsage.objects.filter(pk=owner_id, revision=revision - 1)
     usage.update(revision=revision)

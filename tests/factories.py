@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from accounts.auth import sessions
 from accounts.auth.jwt import AccessToken
 from accounts.models import Session, User
-from tasks.models import Priority, Status, Task
+from tasks.models import Priority, Status, Task, inbox_id
 from tasks.operations import ActorContext, Create, perform_one
 
 PASSWORD = "correct horse 1"
@@ -29,6 +29,11 @@ def make_task(owner: User, **overrides: Any) -> Task:
     now = overrides.pop("now", None) or timezone.now()
     values = {"title": "Water the plants"} | overrides
     return perform_one(Create(values), ActorContext(owner.pk, owner.pk, "test", now))
+
+
+def space(owner: User) -> dict[str, Any]:
+    """Where a task that no operation makes belongs."""
+    return {"user": owner, "project_id": inbox_id(owner.pk)}
 
 
 def api_of(user: User) -> APIClient:

@@ -163,7 +163,7 @@ class UserAdmin(DjangoUserAdmin):
         from accounts import personal_data
 
         user_id = obj.pk
-        personal_data.erase(obj)
+        personal_data.erase(obj, delete_shared=True)
         audit.record("erase", request, user_id=user_id, by=request.user.pk)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

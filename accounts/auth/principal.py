@@ -13,7 +13,7 @@ from taskapi.db.compiled import CompiledQuery, Placeholder
 
 # What the statement that reads the session returns of the user. Django loads the other
 # columns when they are first used, so any view that expects a user works.
-PRINCIPAL_COLUMNS = ("id", "role", "is_active", "revision")
+PRINCIPAL_COLUMNS = ("id", "role", "is_active", "revision", "reads_projects")
 
 
 @cache
@@ -25,7 +25,8 @@ def session_query() -> CompiledQuery:
         user__role=Placeholder("role", CharField()),
         user__is_active=Placeholder("active", BooleanField()),
     )
-    return CompiledQuery.compile(sessions.values_list("last_used_at", "user__revision"))
+    columns = ("last_used_at", "user__revision", "user__reads_projects")
+    return CompiledQuery.compile(sessions.values_list(*columns))
 
 
 def get_principal(token: AccessToken) -> User | None:
@@ -36,7 +37,7 @@ def get_principal(token: AccessToken) -> User | None:
     rows = session_query().rows(values | {"active": True})
     if not rows:
         return None
-    last_used_at, revision = rows[0]
+    last_used_at, *state = rows[0]
     if now - last_used_at >= MINUTE:
         Session.touch(token.session_id, now)
-    return User.from_db("default", PRINCIPAL_COLUMNS, (user_id, role, True, revision))
+    return User.from_db("default", PRINCIPAL_COLUMNS, (user_id, role, True, *state))

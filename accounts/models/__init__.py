@@ -2,7 +2,7 @@
 
 from accounts.models.admin_sign_ins import AdminSignIn
 from accounts.models.sessions import RevocationReason, Session, SessionQuerySet
-from accounts.models.users import Role, User, UserManager, ascii_only, normalise
+from accounts.models.users import Role, User, UserManager, normalise
 
 __all__ = [
     "AdminSignIn",
@@ -12,6 +12,5 @@ __all__ = [
     "SessionQuerySet",
     "User",
     "UserManager",
-    "ascii_only",
     "normalise",
 ]

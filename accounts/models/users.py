@@ -1,6 +1,7 @@
 """Users: how they are found, made and locked, and what ends their sessions."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from uuid import UUID, uuid4
@@ -8,7 +9,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
-from django.core.validators import RegexValidator
 from django.db import connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
@@ -20,18 +20,14 @@ from accounts.auth import blacklist
 from accounts.errors import LastAdministrator
 from accounts.models.sessions import CLOCK_TOLERANCE, RevocationReason, Session
 from taskapi.db.compiled import SQLFragment
+from taskapi.db.text import ascii_only
 
 models.EmailField.register_lookup(Lower)
-
-# ASCII, so that "the same but for case" means the same in Python and each database.
-ascii_only = RegexValidator(
-    r"^[\x00-\x7f]*$", "Write the address in ASCII (xn-- for other domains).", "ascii"
-)
 
 # The ORM would take two statements to move a counter and to read it.
 INCREMENT_REVISION = (
     "UPDATE {table} SET revision = revision + 1 WHERE id = %s AND erased_at IS NULL"
-    " RETURNING revision"
+    " RETURNING revision, reads_projects"
 )
 NO_EMAIL_CHANGE: dict[str, Any] = {
     "pending_email": None,
@@ -79,14 +75,15 @@ class UserManager(BaseUserManager["User"]):
     ) -> "User":
         return self.create_user(email, password, **fields, role=Role.ADMIN)
 
-    def run_created_hooks(self, user: "User") -> None:
-        """Call each function of settings.ACCOUNT_CREATED with a user whose row was just
-        inserted, in the transaction that inserts it: if one fails, there is no account.
+    def run_created_hooks(self, users: "Sequence[User]") -> None:
+        """Call each function of settings.ACCOUNT_CREATED with users whose rows were
+        just inserted, in the transaction that inserts them: if one fails, there is no
+        account.
 
         `User.save` does it; only who inserts rows in bulk has to call it.
         """
         for path in settings.ACCOUNT_CREATED:
-            import_string(path)(user)
+            import_string(path)(users)
 
     def get_for_update(self, pk: UUID | str) -> "User":
         """The one lock: whatever starts, renews or ends a session, or changes what its
@@ -111,16 +108,18 @@ class UserManager(BaseUserManager["User"]):
             raise LastAdministrator
         return user
 
-    def increment_revision(self, pk: UUID | str) -> int:
+    def increment_revision(self, pk: UUID | str) -> tuple[int, bool]:
         """Count one change of what the user owns, holding the user's row until the
-        transaction ends, and return the new revision; User.DoesNotExist.
+        transaction ends; User.DoesNotExist.
+
+        Returns the new revision, and `reads_projects`.
         """
         with connection.cursor() as cursor:
             cursor.execute(*self.increment_revision_sql(pk))
             row = cursor.fetchone()
         if row is None:
             raise self.model.DoesNotExist
-        return int(row[0])
+        return int(row[0]), bool(row[1])
 
     def increment_revision_sql(self, pk: UUID | str) -> SQLFragment:
         """The statement of `increment_revision`, to be part of another."""
@@ -139,6 +138,11 @@ class User(AbstractBaseUser):
     # Moves with every committed change of what the user owns, in the transaction that
     # changes it: list caches and list ETags hang on it.
     revision = models.PositiveBigIntegerField(default=0, editable=False)
+    # Whether lists have to look at projects: some are shared with the user, or some of
+    # the user's own are archived or in the trash. Written under the user's row.
+    reads_projects = models.BooleanField(
+        default=False, db_default=False, editable=False
+    )
     # Moves whenever all sessions end; sessions of the admin hang on it.
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -210,7 +214,7 @@ class User(AbstractBaseUser):
         if self._state.adding:
             with transaction.atomic():
                 super().save(**options)
-                User.objects.run_created_hooks(self)
+                User.objects.run_created_hooks([self])
         else:
             if options.get("update_fields") is None:
                 options["update_fields"] = [*self.dirty_fields(), "updated_at"]

@@ -108,7 +108,9 @@ class DeleteAccountView(PasswordView):
 
         Nothing of it can be read any more; what is stored is removed within a day.
         """
-        self.require_password(self.validate(s.DeleteAccountSerializer)["password"])
-        personal_data.erase(self.user)
+        data = self.validate(s.DeleteAccountSerializer)
+        self.require_password(data["password"])
+        delete_shared = data.get("deleteShared", False)
+        personal_data.erase(self.user, delete_shared=delete_shared)
         self.record("erase")
         return Response(status=204)

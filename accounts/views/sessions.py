@@ -22,6 +22,7 @@ from accounts.views.base import AccountView, PublicView
 from taskapi.api.addresses import client_address
 from taskapi.api.headers import IF_MATCH
 from taskapi.api.preconditions import BOTH, Precondition, content_tag
+from taskapi.api.serializers import EmptySerializer
 from taskapi.db import clock
 
 REFUSED = "The refresh token is invalid, expired or revoked."
@@ -138,7 +139,7 @@ class LogoutAllView(AccountView):
     @extend_schema(operation_id="logoutAll", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """End every session of the user, this one included."""
-        self.validate(s.EmptySerializer)
+        self.validate(EmptySerializer)
         sessions.revoke(
             self.principal.pk, now=timezone.now(), reason=RevocationReason.LOGOUT
         )
@@ -169,7 +170,7 @@ class SessionView(AccountView):
     )
     def delete(self, request: Request, pk: UUID) -> Response:
         """End one session of the user."""
-        self.validate(s.EmptySerializer)
+        self.validate(EmptySerializer)
         session = get_object_or_404(self.principal.sessions, pk=pk)
         current = s.SessionSerializer(session, context={"view": self}).data
         expects = Precondition.from_request(request._request)

@@ -29,19 +29,21 @@ class CachedList:
     """The cached response to one user's list request.
 
     `version` names the shape of the items: a new release reads no entries of the old.
+    `state` changes with everything that the list shows; it is the user's revision where
+    the list shows nothing but what is the user's own.
     """
 
-    def __init__(self, request: Request, version: str) -> None:
+    def __init__(self, request: Request, version: str, state: str = "") -> None:
         user: Any = request.user
-        self.request, self.revision = request._request, user.revision
+        self.request, self.state = request._request, state or str(user.revision)
         query = self.request.META.get("QUERY_STRING", "")
         # With the user: lists of two users at one URL never match each other's tag.
         name = digest(f"{user.pk} {self.request.path}?{query}".encode())
         self.key = prefixed(f"list:{version}:{user.pk}:{name}")
-        self.etag = f'W/"{version}-{self.revision}-{name}"'
+        self.etag = f'W/"{version}-{self.state}-{name}"'
 
     def load(self) -> bytes | None:
-        """The body that was stored at the user's revision, if it is still there."""
+        """The body that was stored at this state, if it is still there."""
         # The rate limit's round trip may have brought it (accounts.throttles).
         prefetched: dict[str, Any] = getattr(self.request, "prefetched", {})
         if self.key in prefetched:
@@ -52,14 +54,15 @@ class CachedList:
                 entry = get_redis_connection("default").get(self.key)
         else:
             entry = cache.get(self.key)
-        prefix = b"%d " % self.revision
+        prefix = self.state.encode() + b" "
         is_current = isinstance(entry, bytes) and entry.startswith(prefix)
         return entry[len(prefix) :] if is_current else None
 
     def store(self, body: bytes) -> None:
         if len(body) > MAX_CACHED_BYTES:
             return
-        value, seconds = b"%d %s" % (self.revision, body), settings.LIST_CACHE_SECONDS
+        value = self.state.encode() + b" " + body
+        seconds = settings.LIST_CACHE_SECONDS
         if not settings.REDIS_URL:
             cache.set(self.key, value, seconds)
             return

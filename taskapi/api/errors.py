@@ -62,6 +62,12 @@ class ServiceUnavailable(exceptions.APIException):
     default_detail = "The database does not answer; try again."
 
 
+class Conflict(exceptions.APIException):
+    """The state of something forbids the request."""
+
+    status_code = 409
+
+
 class PayloadTooLarge(exceptions.APIException):
     status_code = 413
     default_detail = "The body is too large."

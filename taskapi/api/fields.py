@@ -1,9 +1,13 @@
 """Serializer fields that reject what DRF would convert."""
 
+import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
+
+from taskapi.db.text import ascii_only
 
 # White space as Python defines it: in other languages \s matches less.
 SPACE = r"\s\x1c-\x1f\x85"
@@ -46,6 +50,22 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+COLOR = r"^#[0-9a-fA-F]{6}$"
+
+
+class ColorField(StrictCharField):
+    """A colour as HTML writes it: `#` and six hexadecimal digits."""
+
+    schema_pattern = COLOR
+    default_error_messages = {"color": "Not a colour such as #1e90ff."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not re.fullmatch(COLOR, text):
+            self.fail("color")
+        return text.lower()
+
+
 class StrictChoiceField(serializers.ChoiceField):
     """Accepts one of its names; the error lists them and does not quote the input."""
 
@@ -54,4 +74,29 @@ class StrictChoiceField(serializers.ChoiceField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.choices:
             self.fail("invalid_choice", names=", ".join(self.choices))
+        return data
+
+
+class EmailField(StrictCharField, serializers.EmailField):
+    """An e-mail address as the model accepts it."""
+
+    # The common form; quoted local parts and address literals are accepted, too.
+    schema_pattern = (
+        r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@"
+        r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
+        r"([A-Za-z][A-Za-z-]{0,61}[A-Za-z]|[Xx][Nn]--[A-Za-z0-9]{1,59})$"
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs | {"trim_whitespace": True})
+        self.validators.append(ascii_only)
+
+
+@extend_schema_field({"type": "boolean"})
+class StrictBooleanField(serializers.BooleanField):
+    """A JSON boolean; nothing else is converted to one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
         return data

@@ -55,18 +55,23 @@ class RequestInProgress(APIException):
     headers = {"Retry-After": "1"}
 
 
-def idempotent(request: Request, write: Callable[[], HttpResponse]) -> HttpResponse:
+def idempotent(
+    request: Request,
+    write: Callable[[], HttpResponse],
+    require_shown: Callable[[Any], None] | None = None,
+) -> HttpResponse:
     """The response of `write`, or the stored one if the request was answered before.
 
     An exception from `write` stores nothing: a rejected request may be corrected and
-    sent again with its key.
+    sent again with its key. `require_shown` gets the JSON of a stored response, and
+    raises if the caller may no longer see what it shows.
     """
     key = idempotency_key(request)
     if key is None:
         return write()
     try:
         with transaction.atomic():
-            return write_once(request, key, write)
+            return write_once(request, key, write, require_shown)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
             raise RequestInProgress from error
@@ -85,7 +90,10 @@ def idempotency_key(request: Request) -> str | None:
 
 
 def write_once(
-    request: Request, key: str, write: Callable[[], HttpResponse]
+    request: Request,
+    key: str,
+    write: Callable[[], HttpResponse],
+    require_shown: Callable[[Any], None] | None,
 ) -> HttpResponse:
     digest = fingerprint(request)
     claim_id = claim(request, key, digest)
@@ -95,6 +103,8 @@ def write_once(
         record = records().get(user_id=request.user.pk, key=key)
         if record.fingerprint != digest:
             raise KeyReused
+        if require_shown and record.body:
+            require_shown(json.loads(record.body))
         return stored_response(record, {"Idempotency-Replayed": "true"})
     response = write()
     idempotency_allowance.use(request.user.pk, len(response.content))

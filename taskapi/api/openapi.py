@@ -29,6 +29,8 @@ COUNTED_RATE_LIMIT = ("Counted-RateLimit-Policy", "Counted-RateLimit")
 EXAMPLE_REQUEST_ID = "4f0c7d3e9a5b4c1d8e2f6a7b8c9d0e1f"
 EXAMPLE_USER_ID = "0b6f3a52-7c1e-4d5a-9f3b-2a8d6c4e1f07"
 EXAMPLE_ID = "5d2c8e14-3f6b-4a79-8c0d-9e1f2a3b4c5d"
+# In a path, of what belongs to the resource of EXAMPLE_ID.
+EXAMPLE_INNER_ID = "c1f0a7e2-5b3d-4c8e-9a6f-7d2e1b0c3a49"
 EXAMPLE_CREATED = "2026-12-01T09:00:00Z"
 EXAMPLE_UPDATED = "2026-12-02T10:30:00.250000Z"
 

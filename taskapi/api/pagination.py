@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.core import signing
-from django.db.models import CharField, Model, Q, QuerySet
+from django.db.models import CharField, F, Model, Q, QuerySet
 from django.db.models.fields.tuple_lookups import (
     Tuple,
     TupleGreaterThan,
@@ -24,10 +24,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from taskapi.api.query_params import integer_parameter, parse_query
-from taskapi.db.text import Fold, literal
+from taskapi.db.text import BytewiseCharField, Fold, literal
 
 # Set once when the row is made, so a row does not move during a walk.
-IMMUTABLE_KEYS = {"created_at", "deleted_at", "version"}
+IMMUTABLE_KEYS = {"created_at", "deleted_at", "version", "id"}
 # Counting is the one part of a page whose cost grows with the number of rows.
 MAX_COUNT = 10_000
 # What django.core.signing writes, for the OpenAPI description; opaque to clients.
@@ -35,8 +35,9 @@ CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}$"
 ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 lower_ids = partial(ID.sub, lambda found: found[0].lower())
 EXAMPLE_CURSOR = "WyIyMDI2LTEyLTAxIl0:sJ0t5mQ2m1dKx9c7r3vB8nYw4zLpE6uHfGaTqXiOk0Z"
-# Value of the sort key, id, and the owner's revision at the start of the walk.
-Position = tuple[Any, UUID, int]
+# Value of the sort key, id, and the owner's revision at the start of the walk, or those
+# of several owners.
+Position = tuple[Any, UUID, Any]
 
 
 class KeysetPagination(BasePagination):
@@ -71,8 +72,15 @@ class KeysetPagination(BasePagination):
             # One more row, to know whether there are more.
             self.total = queryset[: self.max_count + 1].count()
             rows = list(queryset[self.offset : self.offset + self.limit + 1])
+        return self.trim(rows, self.get_start(request), attrgetter(self.key, "pk"))
+
+    def get_start(self, request: Request) -> Any:
+        """What a cursor holds of the start of a walk."""
         user: Any = request.user
-        return self.trim(rows, user.revision, attrgetter(self.key, "pk"))
+        return user.revision
+
+    def not_modified_since(self, queryset: Any, start: Any) -> Any:
+        return not_modified_since(queryset, self.key, start)
 
     def parse(
         self, request: Request, model: type[Model], key: str, descending: bool
@@ -89,21 +97,17 @@ class KeysetPagination(BasePagination):
         self.position = None if cursor is None else self.decode_cursor(cursor)
         self.offset = (self.page - 1) * self.limit if self.page else 0
 
-    def rows_after(
-        self, queryset: Any, value: Any, pk: UUID, revision: int
-    ) -> list[Any]:
+    def rows_after(self, queryset: Any, value: Any, pk: UUID, start: Any) -> list[Any]:
         rows: list[Any] = []
         for part in keyset_filters(self.field, self.descending, value, pk):
             wanted = self.limit + 1 - len(rows)
-            rows += not_modified_since(queryset, self.key, revision).filter(part)[
-                :wanted
-            ]
+            rows += self.not_modified_since(queryset, start).filter(part)[:wanted]
         return rows
 
     def trim(
         self,
         rows: Sequence[Any],
-        revision: int,
+        revision: Any,
         get_position: Callable[[Any], tuple[Any, Any]],
     ) -> list[Any]:
         """The page out of rows that are one more than the page if there is another;
@@ -115,7 +119,7 @@ class KeysetPagination(BasePagination):
             self.next_cursor = self.encode_cursor(*get_position(page[-1]), start)
         return page
 
-    def encode_cursor(self, value: Any, pk: Any, revision: int) -> str:
+    def encode_cursor(self, value: Any, pk: Any, revision: Any) -> str:
         is_time = isinstance(value, datetime)
         text = value.isoformat() if is_time else None if value is None else str(value)
         return self.signer().sign_object([text, str(pk), revision], compress=True)
@@ -139,7 +143,7 @@ class KeysetPagination(BasePagination):
             (k, lower_ids(str(v))) for k, v in sent if k not in self.parameters
         )
         # Texts were once in another order: those cursors would skip rows.
-        order = ["folded"] if isinstance(self.field, CharField) else []
+        order = ["folded"] if is_folded(self.field) else []
         bound = json.dumps([str(self.user_id), lower_ids(self.path), filters, *order])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
@@ -209,7 +213,11 @@ def parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, 
 def sort_key(queryset: QuerySet[Any]) -> tuple[str, bool]:
     """The key that a queryset is ordered by, and whether descending."""
     term: Any = queryset.query.order_by[0]
-    return term.lstrip("-"), term.startswith("-")
+    if isinstance(term, str):
+        return term.lstrip("-"), term.startswith("-")
+    [field] = [each for each in term.flatten() if isinstance(each, F)]
+    name: str = cast(Any, field).name
+    return name, term.descending
 
 
 def keyset_filters(field: Any, descending: bool, value: Any, pk: Any) -> list[Any]:
@@ -217,15 +225,24 @@ def keyset_filters(field: Any, descending: bool, value: Any, pk: Any) -> list[An
 
     (key, id) is compared with the row's, so that an index scan starts there.
     """
-    is_after: Any = TupleLessThan if descending else TupleGreaterThan
     has_no_key = Q(**{field.name: None})
     if value is None:
         return [has_no_key & Q(**{f"id__{'lt' if descending else 'gt'}": pk})]
     key: Any = field.name
-    if isinstance(field, CharField):
+    if is_folded(field):
         key, value = Fold(key), Fold(literal(value))
-    after = is_after(Tuple(key, "id"), (value, pk))
-    return [after, has_no_key] if field.null else [after]
+    rest = after((key, "id"), descending, value, pk)
+    return [rest, has_no_key] if field.null else [rest]
+
+
+def after(names: tuple[Any, str], descending: bool, value: Any, pk: Any) -> Any:
+    """Whether two columns, or expressions, come after these values in this order."""
+    is_after: Any = TupleLessThan if descending else TupleGreaterThan
+    return is_after(Tuple(*names), (value, pk))
+
+
+def is_folded(field: Any) -> bool:
+    return isinstance(field, CharField) and not isinstance(field, BytewiseCharField)
 
 
 def not_modified_since(queryset: Any, key: str, revision: Any) -> Any:

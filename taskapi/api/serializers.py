@@ -62,6 +62,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return found
 
 
+class EmptySerializer(StrictSerializer):
+    """For calls that take no body: its fields would be ignored."""
+
+
 def reject_unknown(unknown: set[str], accepted: list[str], kind: str) -> None:
     """ValidationError that names up to MAX_UNKNOWN_NAMES of them."""
     if not unknown:

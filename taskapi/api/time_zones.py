@@ -4,15 +4,13 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from django.http import QueryDict
-from drf_spectacular.utils import OpenApiParameter
-from rest_framework.serializers import ValidationError
-
-PARAMETER = OpenApiParameter(
-    "timezone",
-    {"type": "string", "maxLength": 64, "example": "Europe/Berlin"},
-    description="The IANA time zone whose days are meant; UTC if it is absent.",
-)
+NAME = "timezone"
+SCHEMA = {
+    "type": "string",
+    "maxLength": 64,
+    "example": "Europe/Berlin",
+    "description": "The IANA time zone whose days are meant; UTC if it is absent.",
+}
 EXPECTED = "Send the name of an IANA time zone, such as Europe/Berlin."
 
 
@@ -21,22 +19,24 @@ def names() -> frozenset[str]:
     return frozenset(available_timezones())  # walks through files: too slow to repeat
 
 
-def get(sent: QueryDict) -> ZoneInfo:
-    """The zone that the parameter names, or UTC; ValidationError for an unknown one."""
-    name = sent.get(PARAMETER.name, "UTC")
+def parse(name: str) -> ZoneInfo:
+    """ValueError for an unknown zone, in a sentence."""
     if name not in names():
-        raise ValidationError({PARAMETER.name: [EXPECTED]}, "invalid")
+        raise ValueError(EXPECTED)
     return ZoneInfo(name)
 
 
-def day_of(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The first moments of the day in this zone and of the next, in UTC.
+def days_from(
+    now: datetime, zone: ZoneInfo, days: int = 1
+) -> tuple[datetime, datetime]:
+    """The first moments of the day in this zone and of the first day after so many, in
+    UTC.
 
     A midnight that does not exist is the end of the gap; of two, it is the first.
     """
     day = now.astimezone(zone).date()
     start, end = (
         datetime.combine(each, time.min, tzinfo=zone).astimezone(UTC)
-        for each in (day, day + timedelta(days=1))
+        for each in (day, day + timedelta(days=days))
     )
     return start, end

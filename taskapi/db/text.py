@@ -7,8 +7,14 @@ migration 0006 of `tasks`; SQLite calls the function below.
 import unicodedata
 from typing import Any
 
+from django.core.validators import RegexValidator
 from django.db import connection
-from django.db.models import BooleanField, Func, TextField, Value
+from django.db.models import BooleanField, CharField, Func, TextField, Value
+
+# ASCII, so that "the same but for case" means the same in Python and each database.
+ascii_only = RegexValidator(
+    r"^[\x00-\x7f]*$", "Write the address in ASCII (xn-- for other domains).", "ascii"
+)
 
 
 def fold(text: str | None) -> str | None:
@@ -81,3 +87,13 @@ class MayContain(Func):
         )
         sql = f"tasks_grams({text}) LIKE '%%' || tasks_grams({part}) || '%%'"
         return sql, [*text_params, *part_params]
+
+
+class BytewiseCharField(CharField):  # type: ignore[type-arg]
+    """A text that is compared by its bytes, as SQLite does, in every locale."""
+
+    def db_parameters(self, connection: Any) -> Any:
+        parameters = super().db_parameters(connection)
+        if connection.vendor == "postgresql":
+            parameters["collation"] = "C"
+        return parameters

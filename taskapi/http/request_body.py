@@ -10,7 +10,7 @@ from django.conf import settings
 from taskapi.http.environ import Environ, Refusal
 
 TIMEOUT_SECONDS = 5.0  # between two pieces
-ROOM_SECONDS = 2.0  # for other bodies to be done with
+ROOM_SECONDS = 4.0  # for other bodies to be done with
 MAX_HELD_BYTES = 24 * 1024 * 1024  # of all bodies together
 LARGE_BODY_BYTES = 1024 * 1024  # is handled alone
 # What is larger waits for room earlier, so that small bodies find some nevertheless.

@@ -6,7 +6,7 @@ from drf_spectacular.extensions import (
     OpenApiSerializerExtension,
     OpenApiSerializerFieldExtension,
 )
-from rest_framework.serializers import ListSerializer
+from rest_framework.serializers import ListField, ListSerializer
 
 from taskapi.api.fields import StrictCharField
 from taskapi.api.openapi import UTC
@@ -67,6 +67,8 @@ def add_bounds(schema: dict[str, Any], field: Any) -> None:
     """Add what the field rejects although its type allows it."""
     if isinstance(field, ListSerializer):
         schema |= {"minItems": 1, "maxItems": cast(Any, field).max_length}
+    elif isinstance(field, ListField) and "items" in schema:
+        add_bounds(schema["items"], field.child)
     elif isinstance(field, StrictCharField):
         schema["pattern"] = field.schema_pattern
         # The pattern is exact; validators disagree on what `format` allows.

@@ -1,5 +1,6 @@
 """The document as a whole, and the paths that are no views of DRF."""
 
+import re
 from typing import Any
 
 from taskapi.api.openapi import ref
@@ -29,6 +30,7 @@ TAGS = {"Operations": "Liveness and readiness of the server; these need no token
 
 def complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Postprocessing hook: tags, probes and components."""
+    rename_path_parameters(result["paths"])
     tags = apps.merged("TAGS") | TAGS
     result["tags"] = [{"name": n, "description": d} for n, d in tags.items()]
     result["paths"] |= {
@@ -59,6 +61,21 @@ def complete(result: dict[str, Any], **options: Any) -> dict[str, Any]:
     schemas = {"schemas": dict(sorted(known.items()))}
     result["components"] |= schemas | responses.components()
     return result
+
+
+def rename_path_parameters(paths: dict[str, Any]) -> None:
+    """Names with underscores, as Python has them, become those of JSON."""
+    for path in [each for each in paths if "_" in each]:
+        operations = paths.pop(path)
+        paths[camelize(path)] = operations
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                if parameter.get("in") == "path":
+                    parameter["name"] = camelize(parameter["name"])
+
+
+def camelize(name: str) -> str:
+    return re.sub("_([a-z])", lambda found: found[1].upper(), name)
 
 
 def remove_read_only(schema: Any) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.permissions import AllowAny
 
-from taskapi.api.openapi import EXAMPLE_ID, RATE_LIMIT, Operation, ref
+from taskapi.api.openapi import (
+    EXAMPLE_ID,
+    EXAMPLE_INNER_ID,
+    RATE_LIMIT,
+    Operation,
+    ref,
+)
 from taskapi.openapi import apps, extensions, responses
 from taskapi.openapi.responses import JSON, SUCCESSES, default_errors
 
@@ -85,7 +91,8 @@ def complete_parameters(parameters: list[dict[str, Any]]) -> None:
         if parameter["in"] == "path":
             schema["pattern"] = UUID_PATTERN
             parameter["description"] = "An `id` from a response."
-            parameter["example"] = EXAMPLE_ID
+            is_inner = parameter["name"] != "id"
+            parameter["example"] = EXAMPLE_INNER_ID if is_inner else EXAMPLE_ID
         if schema.get("type") == "array":
             schema["minItems"] = 1  # an empty parameter is refused
         # Filters can have theirs in the schema only; not all tools look for it there.

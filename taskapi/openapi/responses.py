@@ -21,7 +21,7 @@ from taskapi.openapi import apps
 
 JSON = "application/json"
 # Distinguishes components of one header.
-VARIANT = re.compile("^(Counted|List|Content)-(?=RateLimit|ETag)")
+VARIANT = re.compile("^[A-Z][a-z]+-(?=RateLimit|ETag|Location|Retry-After)")
 SUCCESSES = {
     200: "OK.",
     201: "Created.",
@@ -38,6 +38,7 @@ USAGE = header(
     "The requests left under each limit, and the seconds until it resets.",
     text(r'^"[a-z]+";r=\d+;t=\d+(, "[a-z]+";r=\d+;t=\d+)*$'),
 )
+SECONDS = {"type": "integer", "minimum": 1}
 HEADERS = {
     "X-Request-Id": header(
         "The id of the request: the one it sent, or a new one.", REQUEST_ID
@@ -46,8 +47,9 @@ HEADERS = {
     "RateLimit": USAGE,
     "Counted-RateLimit-Policy": POLICY | {"required": False},
     "Counted-RateLimit": USAGE | {"required": False},
-    "Retry-After": header(
-        "The number of seconds to wait.", {"type": "integer", "minimum": 1}
+    "Retry-After": header("The number of seconds to wait.", SECONDS),
+    "Conflict-Retry-After": header(
+        "The number of seconds to wait, if waiting helps.", SECONDS, required=False
     ),
     "WWW-Authenticate": header(
         "Bearer, with an error code if a token was rejected (RFC 6750).",
@@ -127,10 +129,10 @@ ERRORS = {
     ),
     "StillRunning": ErrorResponse(
         409,
-        "A request with this Idempotency-Key, or another write of yours, is still "
-        "running.",
+        "The state forbids it, as the message says; or, with Retry-After: a request "
+        "with this Idempotency-Key, or another write of yours, is still running.",
         "This request, or another write of yours, is still running.",
-        ("Retry-After", *RATE_LIMIT),
+        ("Conflict-Retry-After", *RATE_LIMIT),
     ),
     "PayloadTooLarge": ErrorResponse(
         413, "The body is too large.", "The body is too large.", COUNTED_RATE_LIMIT

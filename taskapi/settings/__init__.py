@@ -81,6 +81,14 @@ TRASH_RETENTION_DAYS = positive_int("TRASH_RETENTION_DAYS", 30)
 IDEMPOTENCY_HOURS = positive_int("IDEMPOTENCY_HOURS", 24)
 QUOTA_TASKS = env.int("QUOTA_TASKS", 0, validate=validate.Range(min=0))
 QUOTA_BYTES = env.int("QUOTA_BYTES", 0, validate=validate.Range(min=0))
+QUOTA_PROJECTS = positive_int("QUOTA_PROJECTS", 500)
+QUOTA_LABELS = positive_int("QUOTA_LABELS", 500)
+QUOTA_MEMBERS = positive_int("QUOTA_MEMBERS", 200)
+QUOTA_INVITATIONS = positive_int("QUOTA_INVITATIONS", 100)
+# Counted in the database: of one inviter, and to one address.
+INVITATION_LIMIT = env.limit("RATE_LIMIT_INVITATION", "20/1h")
+INVITED_ADDRESS_LIMIT = env.limit("RATE_LIMIT_INVITED_ADDRESS", "3/1d")
+QUOTA_COMMENTS = positive_int("QUOTA_COMMENTS", 10_000)
 QUOTA_IDEMPOTENCY_BYTES = positive_int("QUOTA_IDEMPOTENCY_BYTES", 128 * 1024 * 1024)
 REGISTRATION = env.str(
     "REGISTRATION", "open", validate=validate.OneOf(["open", "invited", "closed"])
@@ -88,6 +96,7 @@ REGISTRATION = env.str(
 PASSWORD_BLOCKLIST = env.bool("PASSWORD_BLOCKLIST", True)
 PASSWORD_RESET_URL = env.str("PASSWORD_RESET_URL", "", validate=link)
 EMAIL_CHANGE_URL = env.str("EMAIL_CHANGE_URL", "", validate=link)
+INVITATION_URL = env.str("INVITATION_URL", "", validate=link)
 EMAIL = env.email("EMAIL_URL", "console://")
 DEFAULT_FROM_EMAIL = env.str(
     "DEFAULT_FROM_EMAIL", "taskapi@localhost", validate=mail_sender
@@ -203,16 +212,27 @@ if PASSWORD_BLOCKLIST:
         {"NAME": f"{PASSWORD_VALIDATION}.CommonPasswordValidator"}
     )
 PASSWORD_RESET_TIMEOUT = 3600
-# Functions of the apps, called with each new user in the transaction that creates it.
-ACCOUNT_CREATED: list[str] = []
+# Functions of the apps, called with new users in the transaction that creates them.
+ACCOUNT_CREATED = ["tasks.inboxes.create_inboxes"]
 # The app's function that finds invitations; see accounts.registration.Find.
-REGISTRATION_INVITATIONS: str | None = None
+REGISTRATION_INVITATIONS = "tasks.operations.invitations.for_registration"
 # Modules of the apps, each for its own data: what is exported and erased with an
 # account, which rows expire, and what the OpenAPI document says of it.
-PERSONAL_DATA = ["accounts.personal_data", "tasks.personal_data"]
+# An erased account loses what the last module has first.
+PERSONAL_DATA = [
+    "accounts.personal_data",
+    "tasks.personal_projects",
+    "tasks.personal_data",
+]
 HOUSEKEEPING = ["accounts.housekeeping", "tasks.housekeeping"]
 IDEMPOTENCY_MODEL = "tasks.IdempotencyRecord"
-OPENAPI_MODULES = ["accounts.openapi", "tasks.openapi"]
+OPENAPI_MODULES = [
+    "accounts.openapi",
+    "tasks.openapi",
+    "tasks.openapi.comments",
+    "tasks.openapi.labels",
+    "tasks.openapi.projects",
+]
 SIMPLE_JWT = {
     "TOKEN_TYPE_CLAIM": "typ",
     "USER_ID_CLAIM": "sub",

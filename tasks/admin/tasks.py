@@ -89,6 +89,8 @@ class TaskAdmin(admin.ModelAdmin):
     ordering = ("-created_at", "-id")
     readonly_fields = (
         "id",
+        "project",
+        "labels",
         "completed_at",
         "version",
         "created_at",
@@ -113,6 +115,10 @@ class TaskAdmin(admin.ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
     ) -> tuple[QuerySet[Task], bool]:
         return search.search_tasks(request, queryset, search_term), False
+
+    def get_exclude(self, request: HttpRequest, obj: Task | None = None) -> list[str]:
+        # They are checked against each other, which only the API does.
+        return ["parent", "assignee_id", *([] if obj else ["project"])]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Task | None = None

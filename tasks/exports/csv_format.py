@@ -12,9 +12,10 @@ FORMULA_STARTS += "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 NEEDS_ESCAPE = re.compile(f"'*([{FORMULA_STARTS}]|\\Z)")
 ESCAPED = re.compile(f"'+([{FORMULA_STARTS}]|\\Z)")
 BYTE_ORDER_MARK = "\ufeff"
-TEXTS = {"title", "description", "email"}
+TEXTS = {"title", "description", "labels", "email"}
+SEPARATOR = ","  # of labels, whose names contain none
 # An empty format_cell is null in these columns, and absent in the others.
-NULLABLE = {"description", "dueDate"}
+NULLABLE = {"description", "parentId", "assigneeId", "startDate", "dueDate"}
 
 
 def write(
@@ -44,6 +45,8 @@ def to_csv(rows: Iterable[list[Any]]) -> str:
 
 
 def format_cell(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        value = SEPARATOR.join(value) or None
     return escape_formula(value) if name in TEXTS and value is not None else value
 
 
@@ -69,10 +72,14 @@ def parse_row(columns: list[str], cells: list[str]) -> dict[str, Any]:
             values[name] = parse_cell(name, value)
         elif name in NULLABLE:
             values[name] = None
+        elif name == "labels":
+            values[name] = []
     return values
 
 
 def parse_cell(name: str, value: str) -> Any:
+    if name == "labels":
+        return unescape_formula(value).split(SEPARATOR)
     if name in TEXTS:
         return unescape_formula(value)
     is_number = name == "version" and re.fullmatch("[0-9]{1,10}", value, re.ASCII)

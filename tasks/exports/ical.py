@@ -9,6 +9,7 @@ CLOSING = "END:VCALENDAR\r\n"
 STATUS = {"TODO": "NEEDS-ACTION", "IN_PROGRESS": "IN-PROCESS", "DONE": "COMPLETED"}
 # How far a task in progress is (3.8.1.8) is not known.
 PERCENT_COMPLETE = {"TODO": 0, "DONE": 100}
+DATES = {"DUE": "dueDate", "COMPLETED": "completedAt"}
 # 1 is the highest; 1 to 4 are high, 5 is medium, 6 to 9 are low (3.8.1.9).
 PRIORITY = {"URGENT": 1, "HIGH": 3, "MEDIUM": 5, "LOW": 9}
 # Neither TEXT (3.3.11) nor a content line can contain these.
@@ -38,16 +39,23 @@ def todo(row: dict[str, Any]) -> str:
         f"STATUS:{STATUS[row['status']]}",
         f"PRIORITY:{PRIORITY[row['priority']]}",
     ]
-    if row["description"] is not None:
-        lines.append(f"DESCRIPTION:{escape_text(row['description'])}")
-    if row["dueDate"]:
-        lines.append(f"DUE:{format_datetime(row['dueDate'])}")
-    if row["status"] in PERCENT_COMPLETE:
-        lines.append(f"PERCENT-COMPLETE:{PERCENT_COMPLETE[row['status']]}")
-    if row["completedAt"]:
-        lines.append(f"COMPLETED:{format_datetime(row['completedAt'])}")
+    lines += optional_lines(row)
+    if row["parentId"]:
+        lines.append(f"RELATED-TO:{row['parentId']}")
     lines.append("END:VTODO")
     return "".join(map(fold_line, lines))
+
+
+def optional_lines(row: dict[str, Any]) -> Iterator[str]:
+    if row["description"] is not None:
+        yield f"DESCRIPTION:{escape_text(row['description'])}"
+    if row["labels"]:
+        yield f"CATEGORIES:{','.join(map(escape_text, row['labels']))}"
+    if row["status"] in PERCENT_COMPLETE:
+        yield f"PERCENT-COMPLETE:{PERCENT_COMPLETE[row['status']]}"
+    for name, field in DATES.items():
+        if row[field]:
+            yield f"{name}:{format_datetime(row[field])}"
 
 
 def format_datetime(moment: str) -> str:

@@ -93,4 +93,8 @@ def parse_value(name: str, plain: Any) -> Any:
         return None
     if name == "priority":
         return Priority[plain].value
+    if name == "labels":
+        return ",".join(plain)
+    if name.endswith("_id"):
+        return UUID(plain)
     return datetimes.parse(plain) if name.endswith("_at") else plain

@@ -13,10 +13,14 @@ from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import StrictCharField
 from tasks.models import Status
 from tasks.operations import Import
-from tasks.serializers.batch import IdField
-from tasks.serializers.task import TaskCreateSerializer, VersionField
+from tasks.serializers.task import IdField, TaskCreateSerializer, VersionField
 
-ORIGIN = ("created_at", "updated_at", "version")
+ORIGIN = ("created_at", "updated_at", "version", "position")
+POSITION = r"[0-9a-z]{0,999}[1-9a-z]"
+
+
+# Ids of another installation.
+ELSEWHERE = {"projectId", "parentId", "assigneeId"}
 
 
 class RowInput(TaskCreateSerializer):
@@ -31,8 +35,14 @@ class RowInput(TaskCreateSerializer):
     createdAt = RFC3339DateTimeField(source="created_at", required=False)
     updatedAt = RFC3339DateTimeField(source="updated_at", required=False)
 
+    position = serializers.RegexField(f"^{POSITION}$", max_length=1000, required=False)
+
     # An id of the exporting installation; here the e-mail address names the owner.
-    read_only_echoes = frozenset({"userId"})
+    read_only_echoes = frozenset({"userId", "createdById", *ELSEWHERE})
+
+    def get_fields(self) -> dict[str, Any]:
+        every = super().get_fields()
+        return {name: each for name, each in every.items() if name not in ELSEWHERE}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("completed_at") is None:

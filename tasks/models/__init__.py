@@ -1,7 +1,18 @@
-"""Tasks and what is stored about them; every rule about one task is here."""
+"""Tasks, projects and what is stored about them; every rule about one task is here."""
 
-from tasks.models.choices import Priority, Status
+from tasks.models.choices import Priority, Role, Status
+from tasks.models.comments import Comment, comment_etag
 from tasks.models.idempotency import IdempotencyRecord
+from tasks.models.invitations import Invitation, RefusedAddress
+from tasks.models.labels import Label, TaskLabel, label_key
+from tasks.models.projects import (
+    HIDDEN_PROJECT,
+    FormerMember,
+    Membership,
+    Project,
+    ProjectChange,
+    inbox_id,
+)
 from tasks.models.task_change import TaskChange
 from tasks.models.tasks import (
     ADMIN_INDEX_PREDICATE,
@@ -11,18 +22,34 @@ from tasks.models.tasks import (
     TaskQuerySet,
     etag,
 )
+from tasks.models.trash import EmptiedTrash
 from tasks.models.usage import SpaceUsage
 
 __all__ = [
     "ADMIN_INDEX_PREDICATE",
+    "HIDDEN_PROJECT",
     "LIVE",
     "TRASHED",
+    "Comment",
+    "EmptiedTrash",
+    "FormerMember",
     "IdempotencyRecord",
+    "Invitation",
+    "Label",
+    "Membership",
     "Priority",
+    "Project",
+    "ProjectChange",
+    "RefusedAddress",
+    "Role",
     "SpaceUsage",
     "Status",
     "Task",
     "TaskChange",
+    "TaskLabel",
     "TaskQuerySet",
+    "comment_etag",
     "etag",
+    "inbox_id",
+    "label_key",
 ]

@@ -4,22 +4,24 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import F, Q
 
-from taskapi.api import time_zones
 from taskapi.db.pages import octets
+from taskapi.db.text import BytewiseCharField
 from tasks.fields import HISTORY_FIELDS
 from tasks.models.choices import Priority, Status
+from tasks.models.comments import Comment
+from tasks.models.labels import TaskLabel
 from tasks.models.task_change import TaskChange
+from tasks.models.trash import EmptiedTrash
 from tasks.models.usage import SpaceUsage
 
-# Counting is what grows with the number of tasks; a count stops here.
-MAX_COUNT = 10_000
+# Of the tasks that one transaction removes, unless a single one has more.
+MAX_COMMENTS_AT_ONCE = 10_000
 LIVE, TRASHED = Q(deleted_at__isnull=True), Q(deleted_at__isnull=False)
 
 
@@ -32,7 +34,14 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(LIVE)
 
     def trashed(self) -> Self:
-        return self.filter(TRASHED)
+        return self.filter(TRASHED & ~EmptiedTrash.of_task())
+
+    def emptied(self) -> Self:
+        """Those that were emptied out of the trash; their rows are still to go."""
+        return self.filter(TRASHED & EmptiedTrash.of_task())
+
+    def exclude_emptied(self) -> Self:
+        return self.exclude(TRASHED & EmptiedTrash.of_task())
 
     def overdue(self, now: datetime) -> Self:
         return self.filter(Q(due_at__lt=now) & ~Q(status=Status.DONE))
@@ -46,15 +55,19 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.filter(deleted_at__lt=now - kept)
 
     def hard_delete_batch(self, size: int = 2000) -> int:
-        """Remove up to `size` of these tasks with their history; returns how many.
+        """Remove up to `size` of these tasks with all that is stored about them, or
+        fewer, but one at least, if they have many comments; returns how many.
 
         Call in a transaction. The tasks are locked first, in one order: a task that is
         restored meanwhile keeps its history, and transactions do not deadlock.
         """
         rows = self.select_for_update().order_by("pk")
-        pks = list(rows.values_list("pk", flat=True)[:size])
+        locked = list(rows.values_list("pk", flat=True)[:size])
+        pks = Comment.first_tasks(locked, MAX_COMMENTS_AT_ONCE)
         SpaceUsage.subtract(self, pks)
         for model, field, values in [
+            (Comment, "task_id", pks),
+            (TaskLabel, "task_id", pks),
             (TaskChange, "task_id", pks),
             (LogEntry, "object_id", [str(pk) for pk in pks]),
             (Task, "pk", pks),
@@ -65,8 +78,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return len(pks)
 
     def erase_batch(self, size: int) -> int:
-        """Remove up to `size` changes of the first of these tasks, or those tasks once
-        they have no more; returns how many rows.
+        """Remove up to `size` changes, comments and labels of the first of these tasks,
+        or those tasks once they have no more; returns how many rows.
 
         For owners who are erased: nobody else may see half of a history. Call in a
         transaction.
@@ -74,34 +87,22 @@ class TaskQuerySet(models.QuerySet["Task"]):
         # In the order of an index that starts with the owner.
         tasks = self.order_by("updated_at", "pk")
         pks = list(tasks.values_list("pk", flat=True)[:size])
-        changes = TaskChange.objects.filter(task__in=pks).values_list("pk", flat=True)
-        change_pks = list(changes[:size])
-        TaskChange.objects.filter(pk__in=change_pks)._raw_delete(using=self.db)
-        if len(change_pks) == size:
-            return size
+        models_of_task: tuple[type[models.Model], ...] = (
+            TaskChange,
+            Comment,
+            TaskLabel,
+        )
+        for model in models_of_task:
+            rows = model._default_manager.filter(task__in=pks)
+            row_pks = list(rows.values_list("pk", flat=True)[:size])
+            found = model._default_manager.filter(pk__in=row_pks)
+            found._raw_delete(using=self.db)
+            if len(row_pks) == size:
+                return size
         log = LogEntry.objects.filter(object_id__in=[str(pk) for pk in pks])
         log._raw_delete(using=self.db)
         Task.objects.filter(pk__in=pks)._raw_delete(using=self.db)
         return len(pks)
-
-    def stats(self, now: datetime, zone: ZoneInfo) -> dict[str, int]:
-        """Counts of these tasks: `total`, a status or priority name, `overdue`, and
-        `due_today` (the day of `now` in `zone`).
-
-        Only the newest `MAX_COUNT` are counted; `is_exact` is false if there are more.
-        """
-        start, end = time_zones.day_of(now, zone)
-        open_ = ~Q(status=Status.DONE)
-        counts = {s.value: Count("pk", Q(status=s)) for s in Status}
-        counts |= {p.name: Count("pk", Q(priority=p)) for p in Priority}
-        counts["overdue"] = Count("pk", Q(due_at__lt=now) & open_)
-        today = Q(due_at__gte=start, due_at__lt=end)
-        counts["due_today"] = Count("pk", today & open_)
-        newest = self.order_by("-created_at", "-id")
-        found = newest[:MAX_COUNT].aggregate(total=Count("pk"), **counts)
-        is_full = found["total"] == MAX_COUNT
-        more = is_full and newest[MAX_COUNT : MAX_COUNT + 1].exists()
-        return found | {"is_exact": not more}
 
 
 def etag(version: int) -> str:
@@ -116,14 +117,43 @@ class Task(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="tasks", db_index=False
     )
+    # Not a foreign key: a task outlives the account of a member who made it.
+    created_by_id = models.UUIDField(null=True, blank=True, editable=False)
+    # Without a constraint in the database: it would lock the project's row for each
+    # new task. Both are written under the owner's row only.
+    project = models.ForeignKey(
+        "tasks.Project",
+        models.DO_NOTHING,
+        related_name="tasks",
+        db_index=False,
+        db_constraint=False,
+    )
+    parent = models.ForeignKey(
+        "self",
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="subtasks",
+        db_index=False,
+        db_constraint=False,
+    )
     title = models.CharField(max_length=255)
     description = models.TextField(null=True, blank=True, max_length=5000)
     status = models.CharField(max_length=11, choices=Status, default=Status.TODO)
     priority = models.PositiveSmallIntegerField(
         choices=Priority, default=Priority.MEDIUM
     )
+    # The names in alphabetical order, separated by commas: a list reads no other table.
+    # TaskLabel has the same for filters.
+    labels = models.TextField(blank=True, default="", db_default="", editable=False)
+    assignee_id = models.UUIDField(null=True, blank=True)
+    start_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Orders the tasks of one parent; see tasks.positions.
+    position = BytewiseCharField(
+        max_length=1000, default="", db_default="", editable=False
+    )
     # Counts the changes of this task: its ETag, and what If-Match compares.
     version = models.PositiveIntegerField(default=1, editable=False)
     # The owner's revision that wrote this row: orders it among the owner's changes.
@@ -131,6 +161,13 @@ class Task(models.Model):
     created_at = models.DateTimeField(editable=False)
     updated_at = models.DateTimeField(editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The task with which this one went to the trash: they come back together.
+    deleted_with_id = models.UUIDField(null=True, blank=True, editable=False)
+    # The version with which the task came into its project: members of the project see
+    # no older history.
+    project_version = models.PositiveIntegerField(
+        default=1, db_default=1, editable=False
+    )
 
     objects = TaskQuerySet.as_manager()
     TEXT_OCTETS = octets("title", "description")
@@ -168,8 +205,41 @@ class Task(models.Model):
                 ("task_of_status", ["status", "created_at"], ["priority", "due_at"]),
                 ("task_of_priority", ["priority", "created_at"], ["status", "due_at"]),
                 ("task_of_due", ["due_at"], ["status", "priority"]),
+                ("task_start", ["start_at"], []),
+                ("task_completed", ["completed_at"], []),
+                ("task_position", ["position"], []),
             )
         ] + [
+            models.Index(
+                fields=["project", "created_at", "id"],
+                name="task_of_project",
+                condition=LIVE,
+            ),
+            models.Index(
+                fields=["project", "parent", "position", "id"],
+                name="task_siblings",
+                condition=LIVE,
+            ),
+            models.Index(
+                fields=["parent", "created_at", "id"],
+                name="task_of_parent",
+                condition=Q(parent__isnull=False),
+            ),
+            models.Index(
+                fields=["user", "assignee_id", "created_at", "id"],
+                name="task_of_assignee",
+                condition=LIVE & Q(assignee_id__isnull=False),
+            ),
+            models.Index(
+                fields=["user", "created_by_id", "created_at", "id"],
+                name="task_made_by_others",
+                condition=LIVE & ~Q(created_by_id=F("user_id")),
+            ),
+            models.Index(
+                fields=["deleted_with_id"],
+                name="task_deleted_with",
+                condition=Q(deleted_with_id__isnull=False),
+            ),
             # With the trash: deleting a user asks for all tasks that refer to it.
             models.Index(fields=["user", "updated_at", "id"], name="task_updated"),
             models.Index(
@@ -219,5 +289,7 @@ class Task(models.Model):
 
     def creation(self) -> TaskChange:
         """The first entry of the history."""
-        present = (name for name in HISTORY_FIELDS if getattr(self, name) is not None)
+        present = {name for name in HISTORY_FIELDS if getattr(self, name) is not None}
+        if not self.labels:
+            present.discard("labels")
         return TaskChange.from_diff(dict.fromkeys(present), self)

@@ -5,7 +5,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 from django.db.models import Count, F, Sum
+from django.db.models.functions import Greatest
 
+from tasks.models.comments import Comment
 from tasks.models.task_change import TaskChange
 
 
@@ -34,7 +36,8 @@ class SpaceUsage(models.Model):
 
         After their locks: a write of the owner locks tasks first, too, and then this.
         """
-        removed = tasks.model._default_manager.filter(pk__in=pks)
+        # What was emptied out of the trash does not count (tasks.usage).
+        removed = tasks.model._default_manager.filter(pk__in=pks).exclude_emptied()
         owners = removed.order_by().values_list("user_id")
         counted = cls.objects.filter(user__in=owners.distinct()).order_by("pk")
         for usage in list(counted.select_for_update()):
@@ -44,7 +47,11 @@ class SpaceUsage(models.Model):
             )
             history = TaskChange.objects.filter(task__in=of_owner.values("pk"))
             more = history.aggregate(octets=Sum(TaskChange.OCTETS))
-            octets = (text["octets"] or 0) + (more["octets"] or 0)
+            comments = Comment.objects.filter(task__in=of_owner.values("pk"))
+            talk = comments.aggregate(octets=Sum(Comment.OCTETS))
+            octets = sum(each["octets"] or 0 for each in (text, more, talk))
+            # The previous release counts no comments, so it may have counted less.
+            left = Greatest(F("octets") - octets, 0)
             cls.objects.filter(pk=usage.pk).update(
-                tasks=F("tasks") - text["number"], octets=F("octets") - octets
+                tasks=F("tasks") - text["number"], octets=left
             )

@@ -31,6 +31,8 @@ COMPONENT_NAMES = {
     "TaskCreate": "CreateTask",
     "TaskUpdate": "UpdateTask",
     "TaskReplace": "ReplaceTask",
+    "TaskMove": "MoveTask",
+    "TaskCopy": "CopyTask",
     "Version": "RestoreTask",
     "TaskChange": "Change",
 }
@@ -45,6 +47,7 @@ OPERATIONS = {
         "10,000. `If-None-Match` with the `ETag` of the last answer saves the body.",
         response=examples.page(examples.TASK),
         headers=["List-ETag", *CACHED],
+        errors=FORBIDDEN,
     ),
     "createTask": Operation(
         description="Only `title` is required. With an `Idempotency-Key`, the request "
@@ -84,6 +87,25 @@ OPERATIONS = {
     "deleteTask": Operation(
         links=["RestoreDeletedTask", "DestroyDeletedTask"], errors=CONDITIONAL
     ),
+    "moveTask": Operation(
+        description="Subtasks come along. `parentId` is cleared with a new project, "
+        "unless it is sent; an assignee without access is unassigned. A task "
+        "stays in its space: 409 for a project of another owner, where it is copied.",
+        request={"parentId": None},
+        response=examples.STARTED,
+        headers=["ETag", "Idempotency-Replayed"],
+        links=TASK_LINKS,
+        errors=CONDITIONAL,
+    ),
+    "copyTask": Operation(
+        description="Labels are taken by their names, the assignee if a member there; "
+        "comments are not copied.",
+        request={"projectId": examples.PROJECT_ID},
+        response=examples.TASK,
+        headers=["Location", "ETag", "Idempotency-Replayed"],
+        links=TASK_LINKS,
+        errors=FORBIDDEN,
+    ),
     "batchTasks": Operation(
         description="Executed in this order, in one transaction. If one fails, nothing "
         "is written: the answer has its status, and `error.index` is its position.",
@@ -93,14 +115,19 @@ OPERATIONS = {
         errors={412: "OperationPreconditionFailed"},
     ),
     "exportTasks": Operation(
-        description="The tasks as they were when the request began, however long the "
-        "download takes. `format` decides, not `Accept`; errors are JSON.",
+        description="What the list shows with the same filters, as it was when the "
+        "request began, however long the download takes. `format` decides, not "
+        "`Accept`; errors are JSON.",
         files=examples.FILES,
+        errors={403: "ProjectForbidden"},
         headers=["Content-Disposition"],
     ),
     "getTaskStats": Operation(
-        description="For a dashboard. Tasks in the trash do not count.",
+        description="For a dashboard. Takes the filters of the list and counts what it "
+        "lists: no tasks in the trash, and those of archived projects only if they are "
+        "asked for.",
         response=examples.STATS,
+        errors={403: "ProjectForbidden"},
     ),
     "listTaskHistory": Operation(
         description="Who changed which field, when, from what to what. A task in the "
@@ -115,6 +142,20 @@ OPERATIONS = {
         "another time.",
         response=examples.page(examples.TRASHED),
         links=["RestoreTrashedTask", "DestroyTrashedTask", "ListMoreTrash"],
+    ),
+    "emptyTrash": Operation(
+        tag="Trash",
+        description="Removes what is in your trash when the request arrives, however "
+        "much it is: it is gone at once, and its storage is freed afterwards. What is "
+        "deleted later stays. It cannot be undone.",
+    ),
+    "getTrashedTask": Operation(
+        tag="Trash",
+        description="Only for the account that the task belongs to.",
+        response=examples.TRASHED,
+        headers=["ETag", *CACHED],
+        links=["RestoreReadTask", "DestroyReadTask"],
+        errors=CONDITIONAL,
     ),
     "restoreTask": Operation(
         tag="Trash",
@@ -192,6 +233,10 @@ LINKS = {
     "DestroyDeletedTask": link("destroyTask", "Removes it for good.", id=PATH_ID),
     "RestoreTrashedTask": link("restoreTask", "Restores the first.", id=TRASHED_ID),
     "DestroyTrashedTask": link("destroyTask", "Removes the first.", id=TRASHED_ID),
+    "RestoreReadTask": link("restoreTask", "Restores it.", id=ID),
+    "DestroyReadTask": link(
+        "destroyTask", "Removes it.", id=ID, If_Match="$response.header.ETag"
+    ),
     "ListMoreTrash": link("listTrash", "The next page.", cursor=CURSOR),
     "ListMoreTaskHistory": link(
         "listTaskHistory", "The next page.", id=PATH_ID, cursor=CURSOR

@@ -11,20 +11,29 @@ from taskapi.api.openapi import (
 )
 from tasks.exports.formats import FORMATS
 
-NEW_TASK = {
+PROJECT_ID = "0f8fad5b-d9cb-869f-a165-70867728950e"
+NEW_TASK: dict[str, Any] = {
     "title": "Build the API",
     "priority": "HIGH",
+    "labels": ["api"],
     "dueDate": "2026-12-31T17:00:00Z",
 }
 TASK: dict[str, Any] = {
     "id": EXAMPLE_ID,
+    "userId": EXAMPLE_USER_ID,
+    "createdById": EXAMPLE_USER_ID,
+    "projectId": PROJECT_ID,
+    "parentId": None,
     "title": NEW_TASK["title"],
     "description": None,
     "status": "TODO",
     "priority": NEW_TASK["priority"],
+    "labels": ["api"],
+    "assigneeId": None,
+    "startDate": None,
     "dueDate": NEW_TASK["dueDate"],
     "completedAt": None,
-    "userId": EXAMPLE_USER_ID,
+    "position": "0655b1f24c80000005d2i",
     "version": 1,
     "createdAt": EXAMPLE_CREATED,
     "updatedAt": EXAMPLE_CREATED,
@@ -75,6 +84,7 @@ STATS = {
     "isExact": True,
     "byStatus": {"TODO": 1, "IN_PROGRESS": 1, "DONE": 1},
     "byPriority": {"LOW": 0, "MEDIUM": 2, "HIGH": 1, "URGENT": 0},
+    "byProject": {PROJECT_ID: 3},
     "overdue": 1,
     "dueToday": 0,
 }

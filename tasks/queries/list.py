@@ -7,20 +7,18 @@ tasks that they filter.
 
 from functools import cache, cached_property, lru_cache
 from operator import itemgetter
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import (
     BigIntegerField,
     DateTimeField,
-    PositiveBigIntegerField,
     TextField,
     UUIDField,
 )
 from django.utils import timezone
 
-from taskapi.api.pagination import keyset_filters, not_modified_since
+from taskapi.api.pagination import after, keyset_filters, not_modified_since
 from taskapi.api.query_params import parse_query
 from taskapi.db.compiled import (
     CompiledQuery,
@@ -31,73 +29,117 @@ from taskapi.db.compiled import (
 from taskapi.db.text import Fold
 from tasks import access
 from tasks.fields import COLUMNS
-from tasks.filters import FOLDED_KEYS, Shape, TaskFilter, parse_filters
+from tasks.filters import (
+    FOLDED_KEYS,
+    LABEL_KEY,
+    Shape,
+    TaskFilter,
+    Where,
+    due_days,
+    parse_filters,
+)
 from tasks.models import Task
 from tasks.queries import search
+from tasks.queries.sources import Selection, Sources
 
-PRINCIPAL = SimpleNamespace(pk=Placeholder("user", UUIDField()))
+BY_ACCOUNT = {"assignee", "createdBy"}
 NOW = Placeholder("now", DateTimeField())
 TASK = Placeholder("task", UUIDField())
 TEXT = Placeholder("q", TextField())
-REVISION = Placeholder("revision", PositiveBigIntegerField())
 # Parameters: a literal LIMIT would make PostgreSQL cache a generic plan.
+USER_ID, PROJECT_ID = COLUMNS.index("user_id"), COLUMNS.index("project_id")
 LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
 OFFSET = Placeholder("offset", BigIntegerField())
+# Of each part: so many are enough for the page.
+WANTED: SQLFragment = (" LIMIT %s", [Placeholder("wanted", BigIntegerField())])
 PAGE: SQLFragment = (f"{LIMIT[0]} OFFSET %s", [*LIMIT[1], OFFSET])
 
 
 class TaskListQuery(NamedTuple):
     """What a query string asks for: a list, and the values of its filters."""
 
-    list: "CompiledTaskList"
+    shape: Shape
+    where: Where
     values: dict[str, Any]
-    # What is overdue changes with time and without a write.
+    key: str
+    descending: bool
+    # What is overdue or due today changes with time and without a write.
     is_cacheable: bool
 
 
-def parse_list_query(query: str) -> TaskListQuery:
+def parse_list_query(query: str, user: Any) -> TaskListQuery:
     """ValidationError for a bad filter or sort."""
     sent = parse_query(query).items()
-    filters = [(k, str(v)) for k, v in sent if k in TaskFilter.base_filters]
+    filters = [
+        (k, named_me(str(v), user) if k in BY_ACCOUNT else str(v))
+        for k, v in sent
+        if k in TaskFilter.base_filters
+    ]
     return build_list_query(tuple(sorted(filters)))
+
+
+def named_me(ids: str, user: Any) -> str:
+    """The user's own id as `me`: own tasks by others are in an index of their own."""
+    own = str(user.pk)
+    return ",".join("me" if id.lower() == own else id for id in ids.split(","))
 
 
 # Without page and cursor, which each page of a walk has others of.
 @lru_cache(maxsize=256)
 def build_list_query(filters: tuple[tuple[str, str], ...]) -> TaskListQuery:
-    shape, values = parse_filters(dict(filters))
-    return TaskListQuery(compile_list(shape), values, "overdue" not in dict(filters))
+    shape, values, where = parse_filters(dict(filters))
+    is_cacheable = not {"overdue", "due"} & dict(filters).keys()
+    key, descending = shape.key, shape.descending
+    return TaskListQuery(shape, where, values, key, descending, is_cacheable)
 
 
 # A search takes up to 46 KB.
 @lru_cache(maxsize=256)
-def compile_list(shape: Shape) -> "CompiledTaskList":
-    return CompiledTaskList(shape)
+def compile_list(shape: Shape, sources: Sources) -> "CompiledTaskList":
+    return CompiledTaskList(shape, sources)
 
 
 class CompiledTaskList:
     """The statements of one shape, each compiled when it is first used."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, sources: Sources) -> None:
         self.shape = shape
         self.is_search = "q" in dict(shape.filters)
         self.key, self.descending = shape.key, shape.descending
         self.key_field: Any = Task._meta.get_field(self.key)
         # Takes the sort key's value and the id from a row.
         self.get_position = itemgetter(COLUMNS.index(self.key), COLUMNS.index("id"))
-        self.tasks = shape.apply(access.visible_to(PRINCIPAL).live(), NOW)
+        self.bases = sources.each()
+        self.sources = self.filtered(shape)
+        self.is_by_label = shape.is_by_label
         # A plan for a rare value is the wrong one for a common value and vice versa.
         self.is_prepared = not shape.filters
         # Caches of this object: on the class they would keep every shape for ever.
         self.pages_after = cache(self.compile_pages_after)
         self.search_page = cache(self.compile_search_page)
 
-    def rows(self, user: Any, filters: dict[str, Any], pages: Any) -> list[Row]:
+    def filtered(self, shape: Shape) -> list[tuple[Any, Placeholder]]:
+        """Each source with these filters, and its space's revision."""
+        found = []
+        for tasks, revision, owner, is_own in self.bases:
+            filtered = shape.apply(tasks.live(), NOW, owner, is_own)
+            found.append((filtered, revision))
+        return found
+
+    def rows(
+        self, user: Any, filters: dict[str, Any], selection: Selection, pages: Any
+    ) -> list[Row]:
         """One row more than the page, if there is another, and `pages.total`."""
         values = {"user": user.pk, "now": timezone.now(), **filters}
+        if "due" in filters:
+            values |= due_days(filters, values["now"])
         values |= {"limit": pages.limit + 1, "offset": pages.offset}
-        if pages.position:
-            values["value"], values["task"], values["revision"] = pages.position
+        values["wanted"] = pages.offset + pages.limit + 1
+        at = pages.position or (None, None, None)
+        values["value"], values["task"], start = at
+        values |= selection.values(start)
+        if not self.sources:
+            return self.nothing(pages)
         if self.is_search:
             return self.search(values, pages)
         if pages.position:
@@ -111,15 +153,19 @@ class CompiledTaskList:
             pages.total = self.count.rows(values | {"limit": pages.max_count + 1})[0][0]
         return rows
 
+    def nothing(self, pages: Any) -> list[Row]:
+        pages.total = None if pages.position else 0
+        return []
+
     def rows_after(self, values: dict[str, Any], limit: int) -> list[Row]:
         rows: list[Row] = []
         for query in self.pages_after(values["value"] is not None):
             if len(rows) < limit:
-                rows += query.rows(values | {"limit": limit - len(rows)})
+                rest = limit - len(rows)
+                rows += query.rows(values | {"limit": rest, "wanted": rest})
         return rows
 
     def search(self, values: dict[str, Any], pages: Any) -> list[Row]:
-        values["wanted"] = pages.offset + pages.limit + 1
         values["depth"] = search.scan_depth(pages.offset)
         has_value = pages.position and values["value"] is not None
         rows = self.search_page(has_value if pages.position else None).rows(values)
@@ -129,41 +175,70 @@ class CompiledTaskList:
 
     @cached_property
     def page(self) -> CompiledQuery:
-        return self.compile(self.tasks)
+        return self.compile([tasks for tasks, _ in self.sources])
 
     @cached_property
     def count(self) -> CompiledQuery:
-        ids = self.tasks.order_by().values_list("pk")
-        sql, params = CompiledQuery.compile(ids, LIMIT).fragment
+        parts = [
+            CompiledQuery.compile(tasks.order_by().values_list("pk"), LIMIT).fragment
+            for tasks, _ in self.sources
+        ]
+        sql, params = parts[0]
+        if len(parts) > 1:
+            sql, params = search.union(parts)
+            sql, params = f"{sql}{LIMIT[0]}", [*params, *LIMIT[1]]
         counted = f"SELECT COUNT(*) FROM ({sql}) counted", params  # noqa: S608
         return CompiledQuery(counted, is_prepared=self.is_prepared)
 
     def compile_pages_after(self, has_value: bool) -> list[CompiledQuery]:
-        return [self.compile(part) for part in self.parts(self.tasks, has_value)]
+        by_source = [self.parts(*each, has_value) for each in self.sources]
+        return [self.compile(list(parts)) for parts in zip(*by_source, strict=True)]
 
     def compile_search_page(self, has_value: bool | None) -> CompiledQuery:
-        window = self.shape.without("q").apply(access.visible_to(PRINCIPAL).live(), NOW)
+        window = self.filtered(self.shape.without("q"))
         all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
-        matches = self.tasks.order_by().filter(search.in_index(TEXT))
+        matches = [
+            (tasks.order_by().filter(search.in_index(TEXT)), at)
+            for tasks, at in self.sources
+        ]
         sql = search.search_sql(
-            [fragment(part) for part in self.parts(window, has_value)],
+            self.fragments(window, has_value),
             fragment(all_matches),
-            [fragment(part) for part in self.parts(matches, has_value)],
+            self.fragments(matches, has_value),
             self.order_sql(),
             PAGE,
         )
         return CompiledQuery(sql, is_prepared=False)
 
-    def compile(self, tasks: Any) -> CompiledQuery:
-        rows = tasks.values_list(*COLUMNS)
-        return CompiledQuery.compile(rows, PAGE, is_prepared=self.is_prepared)
+    def fragments(self, sources: Any, has_value: bool | None) -> list[SQLFragment]:
+        return [
+            fragment(part)
+            for tasks, at in sources
+            for part in self.parts(tasks, at, has_value)
+        ]
 
-    def parts(self, tasks: Any, has_value: bool | None) -> list[Any]:
+    def compile(self, parts: list[Any]) -> CompiledQuery:
+        """The page of one part; of several, out of the start of each."""
+        if len(parts) == 1:
+            rows = parts[0].values_list(*COLUMNS)
+            return CompiledQuery.compile(rows, PAGE, is_prepared=self.is_prepared)
+        queries = [
+            CompiledQuery.compile(part.values_list(*COLUMNS), WANTED) for part in parts
+        ]
+        sql, params = search.union([query.fragment for query in queries])
+        sql = f"SELECT x.* FROM ({sql}) x{self.order_sql()}{PAGE[0]}"  # noqa: S608
+        query = CompiledQuery((sql, [*params, *PAGE[1]]), is_prepared=self.is_prepared)
+        query.converters = queries[0].converters
+        return query
+
+    def parts(self, tasks: Any, revision: Any, has_value: bool | None) -> list[Any]:
         """The tasks after a cursor's row; all of them without one."""
         if has_value is None:
             return [tasks]
         value = Placeholder("value", self.key_field) if has_value else None
-        tasks = not_modified_since(tasks, self.key, REVISION)
+        tasks = not_modified_since(tasks, self.key, revision)
+        if self.is_by_label:  # the scan of the label's index starts there
+            tasks = tasks.filter(after(LABEL_KEY, self.descending, value, TASK))
         filters = keyset_filters(self.key_field, self.descending, value, TASK)
         return [tasks.filter(part) for part in filters]
 
@@ -191,5 +266,8 @@ def get_row(principal: Any, pk: UUID) -> Row:
     rows = task_query().rows({"task": pk})
     if not rows:
         raise access.TaskNotFound
-    access.check_visible(rows[0][COLUMNS.index("user_id")], principal.pk)
-    return rows[0]
+    row = rows[0]
+    if principal.reads_projects or row[USER_ID] != principal.pk:
+        task = Task(pk=pk, user_id=row[USER_ID], project_id=row[PROJECT_ID])
+        access.access_to_task(principal, task).require_visible_task(task)
+    return row

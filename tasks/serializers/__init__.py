@@ -1,26 +1,85 @@
 """Bodies of requests and responses, one module per resource."""
 
-from tasks.serializers.batch import BatchResultSerializer, BatchSerializer
-from tasks.serializers.history import TaskChangeSerializer
+from tasks.serializers.batch import BatchResultSerializer, BatchSerializer, locate
+from tasks.serializers.comments import (
+    CommentCreateSerializer,
+    CommentSerializer,
+    CommentUpdateSerializer,
+)
+from tasks.serializers.history import (
+    ProjectChangeSerializer,
+    TaskChangeSerializer,
+    hide_erased,
+)
+from tasks.serializers.labels import (
+    LabelCreateSerializer,
+    LabelSerializer,
+    LabelUpdateSerializer,
+)
+from tasks.serializers.people import PeopleSerializer
+from tasks.serializers.projects import (
+    InvitationCreateSerializer,
+    InvitationDeclineSerializer,
+    InvitationListSerializer,
+    InvitationSerializer,
+    InvitationTokenSerializer,
+    MemberListSerializer,
+    MemberSerializer,
+    MemberUpdateSerializer,
+    ProjectCreateSerializer,
+    ProjectSerializer,
+    ProjectUpdateSerializer,
+    TrashedProjectSerializer,
+)
 from tasks.serializers.stats import StatsSerializer
 from tasks.serializers.task import (
+    EmptySerializer,
+    TaskCopySerializer,
     TaskCreateSerializer,
+    TaskMoveSerializer,
     TaskReplaceSerializer,
     TaskSerializer,
     TaskUpdateSerializer,
     TrashedTaskSerializer,
     VersionSerializer,
+    make_move,
 )
 
 __all__ = [
     "BatchResultSerializer",
     "BatchSerializer",
+    "CommentCreateSerializer",
+    "CommentSerializer",
+    "CommentUpdateSerializer",
+    "EmptySerializer",
+    "InvitationCreateSerializer",
+    "InvitationDeclineSerializer",
+    "InvitationListSerializer",
+    "InvitationSerializer",
+    "InvitationTokenSerializer",
+    "LabelCreateSerializer",
+    "LabelSerializer",
+    "LabelUpdateSerializer",
+    "MemberListSerializer",
+    "MemberSerializer",
+    "MemberUpdateSerializer",
+    "PeopleSerializer",
+    "ProjectChangeSerializer",
+    "ProjectCreateSerializer",
+    "ProjectSerializer",
+    "ProjectUpdateSerializer",
     "StatsSerializer",
     "TaskChangeSerializer",
+    "TaskCopySerializer",
     "TaskCreateSerializer",
+    "TaskMoveSerializer",
     "TaskReplaceSerializer",
     "TaskSerializer",
     "TaskUpdateSerializer",
+    "TrashedProjectSerializer",
     "TrashedTaskSerializer",
     "VersionSerializer",
+    "hide_erased",
+    "locate",
+    "make_move",
 ]

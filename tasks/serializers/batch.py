@@ -1,48 +1,70 @@
 """The body and the answer of `POST /api/tasks/batch`."""
 
-import re
+from collections.abc import Callable, Mapping
 from typing import Any
-from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.exceptions import APIException, ValidationError
 
 from taskapi.api.fields import StrictChoiceField
 from taskapi.api.preconditions import Precondition
 from taskapi.api.serializers import StrictSerializer
-from tasks.operations import Create, Delete, Operation, Update
+from tasks.operations import (
+    Create,
+    Delete,
+    Operation,
+    OperationFailed,
+    Restore,
+    Update,
+)
+from tasks.serializers import references
 from tasks.serializers.task import (
+    IdField,
     TaskCreateSerializer,
+    TaskMoveSerializer,
     TaskSerializer,
     TaskUpdateSerializer,
     VersionField,
+    make_move,
 )
 
 MAX_OPERATIONS = 100
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # What each `op` needs, what it may have besides, and what reads its `data`.
-REQUIRED = {"create": {"data"}, "update": {"id", "data"}, "delete": {"id"}}
+REQUIRED = {
+    "create": {"data"},
+    "update": {"id", "data"},
+    "delete": {"id"},
+    "restore": {"id"},
+    "move": {"id", "data"},
+}
 OPTIONAL: dict[str, set[str]] = {
-    "create": set(),
+    "create": {"ref"},
     "update": {"version"},
     "delete": {"version"},
+    "restore": {"version"},
+    "move": {"version"},
 }
-BODIES = {"create": TaskCreateSerializer(), "update": TaskUpdateSerializer()}
-
-
-class IdField(serializers.UUIDField):
-    """An id as RFC 9562 section 4 writes it; a UUID can be made of more."""
-
-    def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str) or not ID.fullmatch(data):
-            self.fail("invalid", value=data)
-        return super().to_internal_value(data)
+BODIES = {
+    "create": TaskCreateSerializer(),
+    "update": TaskUpdateSerializer(),
+    "move": TaskMoveSerializer(),
+}
+KINDS: dict[str, Callable[..., Operation]] = {
+    "create": Create,
+    "update": Update,
+    "delete": Delete,
+    "restore": Restore,
+    "move": make_move,
+}
 
 
 class OperationSerializer(StrictSerializer):
-    """One operation: `id` for update and delete, `data` for create and update."""
+    """One operation: `id` for all but create, `data` for create, update and move."""
 
     op = StrictChoiceField(list(REQUIRED))
     id = IdField(required=False, format="hex_verbose")
+    # Already the id that the new task will have (tasks.serializers.references).
+    ref = IdField(required=False, format="hex_verbose")
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
     data = serializers.DictField(required=False)  # type: ignore[assignment]
 
@@ -52,32 +74,47 @@ class OperationSerializer(StrictSerializer):
         allowed = REQUIRED[op] | OPTIONAL[op]
         errors |= {n: [f"Not for op {op}."] for n in given - allowed}
         if errors:
-            raise serializers.ValidationError(errors)
+            raise ValidationError(errors)
         return {"op": op, "operation": self.operation(attrs)}
 
     def operation(self, attrs: dict[str, Any]) -> Operation:
         values = self.values(attrs)
         version = values.pop("version", attrs.get("version"))
         if attrs.get("version", version) != version:
-            raise serializers.ValidationError(
-                {"version": ["Differs from data.version."]}
-            )
-        kind = {"create": Create, "update": Update, "delete": Delete}[attrs["op"]]
-        return kind(values, attrs.get("id"), Precondition(version=version))
+            raise ValidationError({"version": ["Differs from data.version."]})
+        pk = attrs.get("id") or attrs.get("ref")
+        return KINDS[attrs["op"]](values, pk, Precondition(version=version))
 
     def values(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "data" not in attrs:
             return {}
         try:
             return dict(BODIES[attrs["op"]].run_validation(attrs["data"]))
-        except serializers.ValidationError as error:
-            raise serializers.ValidationError({"data": error.detail}) from error
+        except ValidationError as error:
+            raise ValidationError({"data": error.detail}) from error
 
 
 class BatchSerializer(StrictSerializer):
     operations = OperationSerializer(  # type: ignore[call-arg]
         many=True, allow_empty=False, max_length=MAX_OPERATIONS
     )
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("operations"), list):
+            operations = data["operations"]
+            if len(operations) <= MAX_OPERATIONS:
+                data = {**data, "operations": references.resolve(operations)}
+        return super().to_internal_value(data)
+
+
+def locate(failure: OperationFailed, asked: list[dict[str, Any]]) -> APIException:
+    """The failure, or where in the body the value is that it is about."""
+    detail = failure.cause.detail
+    if not isinstance(failure.cause, ValidationError):
+        return failure
+    if "data" in REQUIRED[asked[failure.index]["op"]]:
+        detail = {"data": detail}
+    return ValidationError({"operations": {str(failure.index): detail}})
 
 
 class OperationResultSerializer(serializers.Serializer[Any]):

@@ -1,15 +1,33 @@
 """Bodies of requests for tasks, and tasks in responses."""
 
+import re
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import StrictCharField, StrictChoiceField
+from taskapi.api.preconditions import Precondition
 from taskapi.api.serializers import StrictSerializer
-from tasks.fields import get_values, task_to_dict, to_rfc3339
-from tasks.models import Priority, Status, Task
+from tasks.fields import get_values, split_labels, task_to_dict, to_rfc3339
+from tasks.models import Priority, Status, Task, label_key
+from tasks.operations import Move
+
+MAX_LABELS = 20
+# As StrictCharField's for a text that is not blank, without commas.
+NAME = r"^[^\x00,]*[^\x00,\s\x1c-\x1f\x85][^\x00,]*$"
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class IdField(serializers.UUIDField):
+    """An id as RFC 9562 section 4 writes it; a UUID can be made of more."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not ID.fullmatch(data):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
 
 
 @extend_schema_field({"type": "string", "enum": Priority.names})
@@ -35,8 +53,41 @@ class VersionField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class LabelNameField(StrictCharField):
+    """A name without spaces around it; a comma separates labels elsewhere."""
+
+    schema_pattern = NAME
+    default_error_messages = {"comma": "A name contains no comma."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=50, trim_whitespace=True, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if "," in text:
+            self.fail("comma")
+        return text
+
+
+class LabelsField(serializers.ListField):
+    """A set of names: spaces around them and repetitions do not count."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=LabelNameField(), max_length=MAX_LABELS, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        names = super().to_internal_value(data)
+        return list({label_key(name): name for name in names}.values())
+
+    def to_representation(self, data: Any) -> Any:
+        return split_labels(data)
+
+
 class TaskCreateSerializer(StrictSerializer):
     """The fields of a task that a client may set."""
+
+    projectId = IdField(source="project_id", required=False)
+    parentId = IdField(source="parent_id", allow_null=True, required=False)
 
     title = StrictCharField(max_length=255)
     description = StrictCharField(
@@ -44,10 +95,16 @@ class TaskCreateSerializer(StrictSerializer):
     )
     status = StrictChoiceField(Status.choices, required=False)
     priority = PriorityField(required=False)
+    labels = LabelsField(required=False)
+    assigneeId = IdField(source="assignee_id", allow_null=True, required=False)
+    startDate = RFC3339DateTimeField(source="start_at", allow_null=True, required=False)
     dueDate = RFC3339DateTimeField(source="due_at", allow_null=True, required=False)
 
     read_only_echoes = frozenset(
-        {"id", "userId", "createdAt", "updatedAt", "completedAt"}
+        {
+            *("id", "userId", "createdById", "position"),
+            *("createdAt", "updatedAt", "completedAt"),
+        }
     )
 
 
@@ -56,10 +113,42 @@ class TaskUpdateSerializer(TaskCreateSerializer):
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
 
 
+class TaskMoveSerializer(StrictSerializer):
+    """Where a task is put: another project or parent, or next to a sibling."""
+
+    projectId = IdField(source="project_id", required=False)
+    parentId = IdField(source="parent_id", allow_null=True, required=False)
+    before = IdField(required=False)
+    after = IdField(required=False)
+    version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "before" in attrs and "after" in attrs:
+            hint = "Send before or after, not both."
+            raise serializers.ValidationError({"after": [hint]})
+        return attrs
+
+
+def make_move(values: dict[str, Any], pk: UUID, expects: Precondition) -> Move:
+    """The operation of a validated TaskMoveSerializer."""
+    before, after = values.pop("before", None), values.pop("after", None)
+    return Move(values, pk, expects, before=before, after=after)
+
+
+class TaskCopySerializer(StrictSerializer):
+    """The project that the copy is made in."""
+
+    projectId = IdField(source="project_id")
+
+
 class VersionSerializer(StrictSerializer):
     """The expected version of the task, if any."""
 
     version = VersionField(min_value=1, max_value=2**31 - 1, required=False)
+
+
+class EmptySerializer(StrictSerializer):
+    """A body that has nothing to say."""
 
 
 class TaskReplaceSerializer(TaskCreateSerializer):
@@ -76,13 +165,20 @@ class TaskSerializer(serializers.Serializer[Task]):
     """A task, as in every response."""
 
     id = serializers.UUIDField()
+    userId = serializers.UUIDField()
+    createdById = serializers.UUIDField(allow_null=True)
+    projectId = serializers.UUIDField()
+    parentId = serializers.UUIDField(allow_null=True)
     title = serializers.CharField(max_length=255)
     description = serializers.CharField(max_length=5000, allow_null=True)
     status = serializers.ChoiceField(Status.choices)
     priority = PriorityField()
+    labels = LabelsField()
+    assigneeId = serializers.UUIDField(allow_null=True)
+    startDate = serializers.DateTimeField(allow_null=True)
     dueDate = serializers.DateTimeField(allow_null=True)
     completedAt = serializers.DateTimeField(allow_null=True)
-    userId = serializers.UUIDField()
+    position = serializers.CharField(max_length=1000)
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()

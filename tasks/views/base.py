@@ -1,6 +1,6 @@
 """What the views of tasks share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
 from uuid import UUID
@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.viewsets import GenericViewSet
 
-from taskapi.api import time_zones
 from taskapi.api.caching import CACHE_HEADERS
+from taskapi.api.idempotency import idempotent
 from taskapi.api.preconditions import IF_MATCH, Precondition, entity_tags
 from taskapi.api.views import BaseAPIView
 from tasks import access, operations
@@ -33,42 +33,25 @@ def etag_of(row: Sequence[Any]) -> str:
     return etag(row[COLUMNS.index("version")])
 
 
-class TaskView(BaseAPIView, GenericViewSet[Any]):
-    """A view of the tasks that the user may see."""
+class SpaceView(BaseAPIView, GenericViewSet[Any]):
+    """A view of what is in spaces: projects, tasks, labels."""
 
-    queryset: Any = Task.objects.none()  # names the model for the schema
-    serializer_class: type[Any] = s.TaskSerializer
     lookup_url_kwarg = "id"
-    filterset_class: type[TaskFilter] | None = None
-
-    def get_queryset(self) -> TaskQuerySet:
-        return access.visible_to(self.request.user).live()
-
-    def accepted_parameters(self) -> list[str]:
-        if self.action == "stats":
-            return [time_zones.PARAMETER.name]
-        if self.action not in {"list", "history"}:
-            return []
-        declared = self.filterset_class if self.action == "list" else None
-        filters = declared.base_filters if declared else {}
-        return [*filters, *self.pages.parameters]
 
     def context(self) -> operations.ActorContext:
         user_id = cast(UUID, self.request.user.pk)
         request_id = self.request.META["HTTP_X_REQUEST_ID"]
-        return operations.ActorContext(user_id, user_id, request_id, timezone.now())
-
-    def perform(self, operation: operations.Operation) -> Task:
-        return operations.perform_one(operation, self.context())
+        return operations.ActorContext(
+            user_id,
+            user_id,
+            request_id,
+            timezone.now(),
+            reads_projects=cast(Any, self.request.user).reads_projects,
+        )
 
     def precondition(self, version: int | None = None) -> Precondition:
         """If-Match, If-None-Match and the body's version."""
         return Precondition.from_request(self.request._request, version)
-
-    def require_match(self, row: Sequence[Any]) -> None:
-        """If-Match of a request that reads; If-None-Match may yield 304."""
-        if tags := entity_tags(self.request._request, IF_MATCH):
-            Precondition(tags).require(etag_of(row), task_to_dict(row))
 
     def version(self) -> int | None:
         """The version of a body that may hold nothing else.
@@ -92,17 +75,56 @@ class TaskView(BaseAPIView, GenericViewSet[Any]):
             body, content_type="application/json", status=status, headers=headers
         )
 
+    def page(self, queryset: Any) -> dict[str, Any]:
+        rows = self.pages.paginate_queryset(queryset, self.request, view=self)
+        items = self.get_serializer(rows, many=True).data
+        if self.action == "history":
+            s.hide_erased(items, cast(Any, self.request.user).pk)
+        envelope: dict[str, Any] = self.pages.envelope(items)
+        return envelope
+
+    # The paginator, whose class the settings name.
+    pages: Any = GenericViewSet.paginator
+
+
+class TaskView(SpaceView):
+    """A view of the tasks that the user may see."""
+
+    queryset: Any = Task.objects.none()  # names the model for the schema
+    serializer_class: type[Any] = s.TaskSerializer
+    filterset_class: type[TaskFilter] | None = None
+
+    def get_queryset(self) -> TaskQuerySet:
+        return access.visible_to(cast(Any, self.request.user)).live()
+
+    def accepted_parameters(self) -> list[str]:
+        if self.action == "stats":
+            return [name for name in TaskFilter.base_filters if name != "sort"]
+        if self.action not in {"list", "history"}:
+            return []
+        declared = self.filterset_class if self.action == "list" else None
+        filters = declared.base_filters if declared else {}
+        return [*filters, *self.pages.parameters]
+
+    def perform(self, operation: operations.Operation) -> Task:
+        return operations.perform_one(operation, self.context())
+
+    def require_match(self, row: Sequence[Any]) -> None:
+        """If-Match of a request that reads; If-None-Match may yield 304."""
+        if tags := entity_tags(self.request._request, IF_MATCH):
+            Precondition(tags).require(etag_of(row), task_to_dict(row))
+
     def task_response(
         self, row: Sequence[Any], status: int = 200, **headers: str
     ) -> HttpResponse:
         headers |= CACHE_HEADERS | {"ETag": etag_of(row)}
         return self.json_response(task_to_dict(row), status, **headers)
 
-    def page(self, queryset: Any) -> dict[str, Any]:
-        rows = self.pages.paginate_queryset(queryset, self.request, view=self)
-        items = self.get_serializer(rows, many=True).data
-        envelope: dict[str, Any] = self.pages.envelope(items)
-        return envelope
+    def once(self, write: Callable[[], HttpResponse]) -> HttpResponse:
+        """`idempotent`, but a stored response is for those who may see its tasks."""
+        return idempotent(self.request, write, self.require_shown)
 
-    # The paginator, whose class the settings name.
-    pages: Any = GenericViewSet.paginator
+    def require_shown(self, body: Any) -> None:
+        results = body.get("results", [{"task": body}])
+        shown = [each["task"] for each in results if each["task"]]
+        access.require_shown(cast(Any, self.request.user), shown)

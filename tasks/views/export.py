@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from tasks.exports.formats import CSV, FORMATS, Format
 from tasks.exports.snapshot import Snapshot
 from tasks.filters import TaskFilter
+from tasks.queries.list import parse_list_query
+from tasks.queries.sources import select
 from tasks.serializers import TaskSerializer
 from tasks.views import TaskView
 
@@ -74,7 +76,9 @@ class ExportViewSet(TaskView):
         """Download tasks, filtered and sorted like the list, as they are now."""
         chosen = self.chosen()
         options = {"bom": True} if self.wants_bom(chosen) else {}
-        tasks = self.filter_queryset(self.get_queryset())
+        query = parse_list_query(request.META.get("QUERY_STRING", ""), request.user)
+        selection = select(request.user, query.where)
+        tasks = self.filter_queryset(selection.tasks(request.user).live())
         return chosen.attachment(
             request.user.pk, lambda: chosen.write(shown(Snapshot(tasks)), **options)
         )

@@ -1,3 +1,4 @@
+from typing import Any, cast
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -6,7 +7,7 @@ from rest_framework.response import Response
 
 from tasks import access
 from tasks import serializers as s
-from tasks.models import TaskChange
+from tasks.models import Role, TaskChange
 from tasks.views.base import TaskView
 
 
@@ -21,5 +22,9 @@ class HistoryViewSet(TaskView):
     )
     def history(self, request: Request, id: UUID) -> Response:
         """List the changes of a task, the last one first."""
-        task = access.get_task(request.user, id)
-        return Response(self.page(task.changes.order_by("-version", "-id")))
+        task, project = access.get_task(cast(Any, request.user), id)
+        changes = task.changes.order_by("-version", "-id")
+        if project.role < Role.OWNER:
+            # What happened in other projects is not theirs to see.
+            changes = changes.filter(version__gte=task.project_version)
+        return Response(self.page(changes))

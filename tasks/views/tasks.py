@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import APIException
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -14,14 +13,20 @@ from rest_framework.response import Response
 from taskapi.api import preconditions, time_zones
 from taskapi.api.caching import CachedList, digest, json_response, not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH, KEY, header
-from taskapi.api.idempotency import idempotent
 from taskapi.api.preconditions import TAGS_PATTERN
 from tasks import metrics, operations
 from tasks import serializers as s
 from tasks.fields import CACHE_VERSION, get_values, task_to_dict
 from tasks.filters import DEFAULT_SORT, TaskFilter
 from tasks.models import Task
-from tasks.queries.list import TaskListQuery, get_row, parse_list_query
+from tasks.queries.list import (
+    TaskListQuery,
+    compile_list,
+    get_row,
+    parse_list_query,
+)
+from tasks.queries.sources import Selection, select
+from tasks.queries.stats import compile_stats
 from tasks.views.base import TaskView, etag_of
 
 
@@ -55,26 +60,27 @@ class TaskViewSet(TaskView):
     def list(self, request: Request) -> HttpResponse:
         """List tasks: filtered, searched and sorted, by page or by cursor."""
         self.pages.defaults = {"sort": DEFAULT_SORT}
-        query = parse_list_query(request.META.get("QUERY_STRING", ""))
-        self.pages.parse(request, Task, query.list.key, query.list.descending)
+        query = parse_list_query(request.META.get("QUERY_STRING", ""), request.user)
+        self.pages.parse(request, Task, query.key, query.descending)
+        selection = select(request.user, query.where)
         if not query.is_cacheable:
-            body = self.render_list(query)
+            body = self.render_list(query, selection)
             etag = f'W/"{digest(body)}"'
             return not_modified(request, etag) or json_response(body, etag)
-        cached = CachedList(request, CACHE_VERSION)
+        cached = CachedList(request, CACHE_VERSION, selection.state)
         if response := not_modified(request, cached.etag):
             return response
         stored = cached.load()
         (metrics.HITS if stored else metrics.MISSES).inc()
-        body = stored or self.render_list(query)
+        body = stored or self.render_list(query, selection)
         if not stored:
             cached.store(body)
         return json_response(body, cached.etag)
 
-    def render_list(self, query: TaskListQuery) -> bytes:
-        user: Any = self.request.user
-        rows = query.list.rows(user, query.values, self.pages)
-        page = self.pages.trim(rows, user.revision, query.list.get_position)
+    def render_list(self, query: TaskListQuery, selection: Selection) -> bytes:
+        tasks = compile_list(query.shape, selection.sources)
+        rows = tasks.rows(self.request.user, query.values, selection, self.pages)
+        page = self.pages.trim(rows, selection.start, tasks.get_position)
         return JSONRenderer().render(
             self.pages.envelope([task_to_dict(row) for row in page])
         )
@@ -87,7 +93,7 @@ class TaskViewSet(TaskView):
     )
     def create(self, request: Request) -> HttpResponse:
         """Make a task."""
-        return idempotent(request, self.create_once)
+        return self.once(self.create_once)
 
     def create_once(self) -> HttpResponse:
         task = self.perform(operations.Create(self.validate(s.TaskCreateSerializer)))
@@ -110,7 +116,7 @@ class TaskViewSet(TaskView):
         operation_id="updateTask",
         parameters=[IF_MATCH],
         request=s.TaskUpdateSerializer,
-        responses={200: s.TaskSerializer, 412: None},
+        responses={200: s.TaskSerializer, 409: None, 412: None},
     )
     def partial_update(self, request: Request, id: UUID) -> HttpResponse:
         """Set the fields that are sent, and no others."""
@@ -128,7 +134,7 @@ class TaskViewSet(TaskView):
             )
         ],
         request=s.TaskReplaceSerializer,
-        responses={200: s.TaskSerializer, 412: None, 428: None},
+        responses={200: s.TaskSerializer, 409: None, 412: None, 428: None},
     )
     def update(self, request: Request, id: UUID) -> HttpResponse:
         """Replace a task; only with If-Match."""
@@ -144,7 +150,7 @@ class TaskViewSet(TaskView):
     @extend_schema(
         operation_id="deleteTask",
         parameters=[IF_MATCH],
-        responses={204: None, 412: None},
+        responses={204: None, 409: None, 412: None},
     )
     def destroy(self, request: Request, id: UUID) -> Response:
         """Move a task to the trash.
@@ -165,9 +171,7 @@ class TaskViewSet(TaskView):
     def restore(self, request: Request, id: UUID) -> HttpResponse:
         """Take a task back out of the trash."""
         restore = operations.Restore(id=id, expects=self.precondition(self.version()))
-        return idempotent(
-            request, lambda: self.task_response(get_values(self.perform(restore)))
-        )
+        return self.once(lambda: self.task_response(get_values(self.perform(restore))))
 
     @extend_schema(
         operation_id="batchTasks",
@@ -184,12 +188,15 @@ class TaskViewSet(TaskView):
     )
     def batch(self, request: Request) -> HttpResponse:
         """Do up to 100 operations, all or none."""
-        return idempotent(request, self.batch_once)
+        return self.once(self.batch_once)
 
     def batch_once(self) -> HttpResponse:
         asked = self.validate(s.BatchSerializer)["operations"]
         todo = [item["operation"] for item in asked]
-        tasks = operations.perform(todo, self.context())
+        try:
+            tasks = operations.perform(todo, self.context())
+        except operations.OperationFailed as failure:
+            raise s.locate(failure, asked) from None
         results = [
             {"op": item["op"], "id": task.pk, "task": None if task.deleted_at else task}
             for item, task in zip(asked, tasks, strict=True)
@@ -198,11 +205,15 @@ class TaskViewSet(TaskView):
 
     @extend_schema(
         operation_id="getTaskStats",
-        parameters=[time_zones.PARAMETER],
+        parameters=[OpenApiParameter("sort", exclude=True)],
+        filters=True,
         responses=s.StatsSerializer,
     )
     def stats(self, request: Request) -> Response:
-        """Count the caller's tasks."""
-        zone = time_zones.get(request.query_params)
-        counts = self.get_queryset().stats(timezone.now(), zone)
+        """Count tasks, filtered like the list."""
+        query = parse_list_query(request.META.get("QUERY_STRING", ""), request.user)
+        selection = select(request.user, query.where)
+        stats = compile_stats(query.shape, selection.sources)
+        zone = time_zones.parse(request.query_params.get(time_zones.NAME, "UTC"))
+        counts = stats.count(request.user, query.values, selection, zone)
         return Response(s.StatsSerializer(counts).data)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from accounts import mail as background
+from taskapi.api import mail as background
 from tests.accounts.clock import Clock
 
 

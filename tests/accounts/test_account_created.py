@@ -1,6 +1,6 @@
 """Every way to make an account calls the functions of settings.ACCOUNT_CREATED."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import StringIO
 from typing import Any
 
@@ -23,12 +23,13 @@ noted: list[tuple[str, bool]] = []
 pytestmark = pytest.mark.django_db
 
 
-def note(user: User) -> None:
-    """Note the user, if its row is there, and whether that could be rolled back."""
-    noted.append((User.objects.get(pk=user.pk).email, connection.in_atomic_block))
+def note(users: Sequence[User]) -> None:
+    """Note users whose rows are there, and whether that could be rolled back."""
+    for user in users:
+        noted.append((User.objects.get(pk=user.pk).email, connection.in_atomic_block))
 
 
-def fail(user: User) -> None:
+def fail(users: Sequence[User]) -> None:
     raise CommandError("no room")
 
 

@@ -62,6 +62,8 @@ def test_every_kind_of_data_has_its_place(alice_api: APIClient) -> None:
         "adminSignIns",
         "tasks",
         "history",
+        "comments",
+        *("projects", "memberships", "invitations", "labels"),
         "idempotencyKeys",
     }
 

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 from django.core import mail as django_mail
 
-from accounts import mail as background
 from accounts import passwords
 from accounts.models import Session, User
+from taskapi.api import mail as background
 from tests.accounts.clock import Clock
 from tests.accounts.wire import (
     REFRESH_REFUSED,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -10,10 +11,13 @@ from rest_framework.test import APIClient
 from accounts import email_change, passwords
 from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import Session, User
-from tasks.models import Task
+from tasks.models import Comment, Invitation, Label, Project, Role, Task, inbox_id
+from tasks.operations import invitations
+from tasks.operations.comments import create_comment
 from tests.contract.document import Operation
 from tests.factories import PASSWORD, make_session, make_task, make_user
-from tests.tasks.wire import trash
+from tests.tasks import sharing
+from tests.tasks.wire import author, trash
 
 
 class World:
@@ -22,6 +26,10 @@ class World:
     def __init__(self) -> None:
         self.alice: User = make_user("alice")
         self.session: Session = make_session(self.alice)
+
+    @property
+    def project_id(self) -> UUID:
+        return inbox_id(self.alice.pk)
 
     def token(self) -> str:
         return str(AccessToken.for_session(self.session))
@@ -32,21 +40,62 @@ class World:
     def trashed(self) -> Task:
         return trash(self.task())
 
+    def project(self) -> Project:
+        return sharing.make_project(self.alice)
+
+    def trashed_project(self) -> Project:
+        project = self.project()
+        sharing.delete(project)
+        return project
+
+    def member(self) -> tuple[Project, User]:
+        """Of a project of Alice's."""
+        project, carol = self.project(), make_user("carol")
+        sharing.share(project, carol)
+        return project, carol
+
+    def invitation(self) -> tuple[Invitation, str]:
+        context = sharing.author(self.alice)
+        email, pk = "dora@example.com", self.project().pk
+        return invitations.invite(pk, email, Role.EDITOR, context)
+
+    def foreign_invitation(self) -> tuple[Invitation, str]:
+        """To a project of somebody else."""
+        dave = make_user("dave")
+        context, project = sharing.author(dave), sharing.make_project(dave)
+        return invitations.invite(project.pk, "a@b.example", Role.EDITOR, context)
+
+    def comment(self) -> Comment:
+        return create_comment(self.task().pk, "By the way", author(self.alice))
+
+    def label(self) -> Label:
+        make_task(self.alice, labels=["garden"])
+        return Label.objects.get(name="garden")
+
 
 @dataclass
 class Call:
-    """What is sent: `id` goes into the path; header names as Django's clients want."""
+    """What is sent: `id` and `ids` go into the path; header names as Django's clients
+    want.
+    """
 
     id: Any = None
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     query: str = ""
     environ: dict[str, Any] = field(default_factory=dict)
+    ids: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, operation: Operation) -> str:
+        path = operation.path
+        for name, value in {"id": self.id, **self.ids}.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        return path + self.query
 
     def send(self, operation: Operation, method: str | None = None) -> Any:
         # As a server does: plain views must not mistake a POST for a form.
         client = APIClient(enforce_csrf_checks=True, raise_request_exception=False)
-        path = operation.path.replace("{id}", str(self.id)) + self.query
+        path = self.path(operation)
         extra: dict[str, Any] = {"headers": self.headers} | self.environ
         if self.body is not None:
             extra |= {"data": self.body, "format": "json"}
@@ -75,6 +124,16 @@ def replacement(world: World) -> Call:
     return Call(world.task().pk, body, {"If-Match": '"v1"'})
 
 
+def copy(world: World) -> Call:
+    task = world.task()
+    return Call(task.pk, {"projectId": str(task.project_id)})
+
+
+def comment(world: World, body: Any = None) -> Call:
+    made = world.comment()
+    return Call(made.task_id, body, ids={"commentId": made.pk})
+
+
 def batch(world: World) -> Call:
     target = str(world.task().pk)
     operations = [
@@ -88,6 +147,16 @@ def batch(world: World) -> Call:
 def email_token(world: World) -> Call:
     email, now = "carol@example.com", timezone.now()
     return Call(body={"token": email_change.request(world.alice, email, now=now)})
+
+
+def member(world: World, body: Any = None) -> Call:
+    project, carol = world.member()
+    return Call(project.pk, body, ids={"userId": carol.pk})
+
+
+def invitation(world: World) -> Call:
+    made, _ = world.invitation()
+    return Call(made.project_id, ids={"invitationId": made.pk})
 
 
 CALLS: dict[str, Callable[[World], Call]] = {
@@ -120,19 +189,57 @@ CALLS: dict[str, Callable[[World], Call]] = {
             "newPassword": NEW_PASSWORD,
         }
     ),
-    "listTasks": lambda world: Call(),
+    "listTasks": lambda world: Call(query=f"?project={world.project_id}"),
     "createTask": lambda world: Call(body={"title": "Water the plants"}),
     "getTask": lambda world: Call(world.task().pk),
     "updateTask": lambda world: Call(world.task().pk, {"status": "IN_PROGRESS"}),
     "replaceTask": replacement,
     "deleteTask": lambda world: Call(world.task().pk),
     "restoreTask": lambda world: Call(world.trashed().pk),
+    "moveTask": lambda world: Call(world.task().pk, {"parentId": None}),
+    "copyTask": copy,
     "batchTasks": batch,
-    "exportTasks": lambda world: Call(query="?format=jsonl"),
-    "getTaskStats": lambda world: Call(),
+    "exportTasks": lambda world: Call(
+        query=f"?format=jsonl&project={world.project_id}"
+    ),
+    "getTaskStats": lambda world: Call(query=f"?project={world.project_id}"),
     "listTaskHistory": lambda world: Call(world.task().pk),
+    "listComments": lambda world: Call(world.task().pk),
+    "createComment": lambda world: Call(world.task().pk, {"text": "By the way"}),
+    "getComment": comment,
+    "updateComment": lambda world: comment(world, {"text": "Done"}),
+    "deleteComment": comment,
+    "listPeople": lambda world: Call(query=f"?ids={world.alice.pk}"),
+    "listLabels": lambda world: Call(query=f"?project={world.project_id}"),
+    "createLabel": lambda world: Call(body={"name": "garden"}),
+    "getLabel": lambda world: Call(world.label().pk),
+    "updateLabel": lambda world: Call(world.label().pk, {"name": "allotment"}),
+    "deleteLabel": lambda world: Call(world.label().pk),
     "listTrash": lambda world: Call(),
+    "getTrashedTask": lambda world: Call(world.trashed().pk),
+    "emptyTrash": lambda world: Call(),
     "destroyTask": lambda world: Call(world.trashed().pk),
+    "listProjects": lambda world: Call(),
+    "createProject": lambda world: Call(body={"name": "House"}),
+    "getProject": lambda world: Call(world.project().pk),
+    "updateProject": lambda world: Call(world.project().pk, {"name": "Home"}),
+    "deleteProject": lambda world: Call(world.project().pk),
+    "restoreProject": lambda world: Call(world.trashed_project().pk),
+    "listTrashedProjects": lambda world: Call(),
+    "destroyProject": lambda world: Call(world.trashed_project().pk),
+    "listProjectHistory": lambda world: Call(world.project().pk),
+    "listMembers": lambda world: Call(world.project().pk),
+    "updateMember": lambda world: member(world, {"role": "VIEWER"}),
+    "removeMember": member,
+    "listInvitations": lambda world: Call(world.project().pk),
+    "createInvitation": lambda world: Call(
+        world.project().pk, {"email": "dora@example.com", "role": "EDITOR"}
+    ),
+    "withdrawInvitation": invitation,
+    "acceptInvitation": lambda world: Call(
+        body={"token": world.foreign_invitation()[1]}
+    ),
+    "declineInvitation": lambda world: Call(body={"token": world.invitation()[1]}),
     "getHealth": lambda world: Call(),
     "getLiveness": lambda world: Call(),
     "getReadiness": lambda world: Call(),

@@ -156,8 +156,8 @@ def is_bounded(schema: dict[str, Any]) -> bool:
         "object": {"additionalProperties"},
     }
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if types == ["array"] and "enum" in schema["items"]:
-        return True  # a filter: any of a few names
+    if types == ["array"] and schema["items"].get("type") == "string":
+        return is_bounded(schema["items"])  # a filter: the query is bounded
     return all(schema.keys() & bounds.get(kind, schema.keys()) for kind in types)
 
 

@@ -14,7 +14,10 @@ from tests.live.transcript import Example, examples, run
 pytestmark = pytest.mark.live
 Typed = Callable[[str], list[tuple[Example, str]]]
 ADDRESS = "http://127.0.0.1:8000"
-MAILED = [r"The confirmation token is: (\S+)", r"The token is: (\S+)"]
+MAILED = [
+    *(r"The confirmation token is: (\S+)", r"The token is: (\S+)"),
+    r"The invitation's token is: (\S+)",
+]
 
 
 @pytest.fixture

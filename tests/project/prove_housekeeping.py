@@ -34,6 +34,7 @@ from rest_framework_simplejwt.token_blacklist.models import (  # noqa: E402
 
 from accounts.models import Session, User  # noqa: E402
 from tasks.models import IdempotencyRecord, Task, TaskChange  # noqa: E402
+from tests.factories import space  # noqa: E402
 
 MOST_MIB, MOST_SECONDS = 20, 1.0
 BATCH = 5000
@@ -84,7 +85,7 @@ def answers(count: int, at: Any, user: User) -> list[Any]:
 def tasks(count: int, at: Any, user: User) -> list[Any]:
     times = {"created_at": NOW, "updated_at": NOW}
     deleted = at if at < NOW else None
-    row = {"user": user, "title": "x", "deleted_at": deleted} | times
+    row = {**space(user), "title": "x", "deleted_at": deleted} | times
     return [Task(**row) for _ in range(count)]
 
 

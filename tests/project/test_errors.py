@@ -87,7 +87,7 @@ def test_probe_is_answered_whatever_host_it_names(path: str) -> None:
     [
         ("/api/tasks", "PUT", "GET, POST, HEAD, OPTIONS"),
         ("/api/tasks/stats", "TRACE", "GET, HEAD, OPTIONS"),
-        ("/api/tasks/trash?limit=1&colour=red", "TRACE", "GET, HEAD, OPTIONS"),
+        ("/api/tasks/trash?limit=1&colour=red", "TRACE", "DELETE, GET, HEAD, OPTIONS"),
         ("/api/auth/login", "GET", "POST, OPTIONS"),
         ("/api/auth/me", "DELETE", "GET, PATCH, HEAD, OPTIONS"),
         ("/api/schema", "POST", "GET, HEAD, OPTIONS"),

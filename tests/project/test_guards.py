@@ -24,6 +24,7 @@ PUBLIC = {
     "api/auth/logout",
     "api/auth/password/forgot",
     "api/auth/password/reset",
+    "api/invitations/decline",
     "api/schema",
     "api/docs",
     "health",

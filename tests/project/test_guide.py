@@ -34,7 +34,7 @@ ETag: "v1"
 
 @pytest.mark.parametrize("path", sorted(SCHEMA["paths"]))
 def test_guide_names_every_path(path: str) -> None:
-    pattern = re.escape(path).replace(r"\{id\}", r"(\{id\}|\$\w+)")
+    pattern = re.sub(r"(\\{\w+\\})", r"(\1|\\$\\w+)", re.escape(path))
     pattern = re.sub("^/api", r"(/api|\\$API)", pattern)
 
     assert re.search(rf"[ `\"]{pattern}(?![\w/])", GUIDE)

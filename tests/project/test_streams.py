@@ -20,7 +20,7 @@ from tasks.exports.formats import FORMATS
 from tasks.exports.snapshot import Snapshot
 from tasks.models import IdempotencyRecord, Task, TaskChange
 from tasks.views.export import shown
-from tests.factories import api_of, make_task, make_user
+from tests.factories import api_of, make_task, make_user, space
 from tests.tasks.wire import at
 
 EXPORTS = {
@@ -43,7 +43,9 @@ def _no_streams() -> None:
 
 def fill(alice: User, tasks: int, changes: int) -> None:
     made = [
-        Task(user=alice, title="x", description=TEXT, created_at=NOW, updated_at=NOW)
+        Task(
+            **space(alice), title="x", description=TEXT, created_at=NOW, updated_at=NOW
+        )
         for _ in range(tasks)
     ]
     Task.objects.bulk_create(made)
@@ -160,7 +162,7 @@ def test_size_is_that_of_the_text_in_utf_8(alice: User) -> None:
 
 def test_small_tasks_are_read_many_at_a_time(alice_api: APIClient, alice: User) -> None:
     Task.objects.bulk_create(
-        Task(user=alice, title=str(n), created_at=NOW, updated_at=NOW)
+        Task(**space(alice), title=str(n), created_at=NOW, updated_at=NOW)
         for n in range(1500)
     )
     response = alice_api.get(EXPORTS["tasks"])

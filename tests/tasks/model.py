@@ -1,14 +1,19 @@
 """What tasks are, in plain Python: the model that the API is held against."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 from unicodedata import normalize
 
 NOW = "now"  # stands for the moment of the write, which only the answer tells
-DEFAULTS = {
+DEFAULTS: dict[str, Any] = {
     "description": None,
     "status": "TODO",
     "priority": "MEDIUM",
+    "parentId": None,
+    "labels": [],
+    "assigneeId": None,
+    "startDate": None,
     "dueDate": None,
     "completedAt": None,
 }
@@ -106,6 +111,7 @@ def stats(tasks: list[Wire]) -> Wire:
         "isExact": True,
         "byStatus": count("status", ["TODO", "IN_PROGRESS", "DONE"]),
         "byPriority": count("priority", list(RANKS)),
+        "byProject": dict(Counter(task["projectId"] for task in tasks)),
         "overdue": sum(map(is_overdue, tasks)),
         "dueToday": 0,
     }

@@ -11,7 +11,14 @@ from accounts.models import User
 from tasks.models import Task, TaskChange
 from tests.factories import make_task
 from tests.tasks.conftest import Clock
-from tests.tasks.wire import JSON, details_of, error_of, make_tasks, trash
+from tests.tasks.wire import (
+    JSON,
+    details_of,
+    error_of,
+    make_tasks,
+    trash,
+    untouched,
+)
 
 
 def batch(api: APIClient, operations: Any) -> Any:
@@ -26,6 +33,10 @@ def create(title: str = "New", **data: Any) -> dict[str, Any]:
 def update(task: Task, version: int | None = None, **data: Any) -> dict[str, Any]:
     operation = {"op": "update", "id": str(task.pk), "data": data}
     return operation | ({"version": version} if version else {})
+
+
+def move(task: Task, **data: Any) -> dict[str, Any]:
+    return {"op": "move", "id": str(task.pk), "data": data}
 
 
 def delete(task: Task, version: int | None = None) -> dict[str, Any]:
@@ -63,15 +74,14 @@ def test_operations_are_done_in_order(
             {
                 "op": "create",
                 "id": str(made.pk),
-                "task": {
+                "task": untouched(alice)
+                | {
                     "id": str(made.pk),
                     "title": "made",
                     "description": None,
                     "status": "TODO",
                     "priority": "LOW",
                     "dueDate": None,
-                    "completedAt": None,
-                    "userId": str(alice.pk),
                     "version": 1,
                     "createdAt": now,
                     "updatedAt": now,
@@ -282,7 +292,7 @@ def test_current_task_of_a_refusal_is_not_what_the_batch_would_have_made_of_it(
         ({"op": "delete", "id": str(uuid4()), "data": {}}, ("data", "invalid")),
         ({"op": "delete"}, ("id", "invalid")),
         ({"op": "delete", "id": str(uuid4()), "if": 1}, ("if", "unknown")),
-        ({"op": "restore", "id": str(uuid4())}, ("op", "invalid_choice")),
+        ({"op": "destroy", "id": str(uuid4())}, ("op", "invalid_choice")),
         ({"op": ["create"], "data": {"title": "x"}}, ("op", "invalid_choice")),
         ({"data": {"title": "x"}}, ("op", "required")),
         (5, ("", "invalid")),
@@ -298,6 +308,35 @@ def test_invalid_operation_is_named_by_its_index(
 
     path = f"operations.2.{detail[0]}".rstrip(".")
     assert details_of(response) == [(path, detail[1])]
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda task: create(projectId=str(uuid4())),
+        lambda task: update(task, projectId=str(uuid4())),
+        lambda task: move(task, projectId=str(uuid4())),
+    ],
+)
+def test_id_of_nothing_is_named_by_its_place_in_the_body(
+    alice_api: APIClient, task: Task, operation: Any
+) -> None:
+    before = everything()
+    response = batch(alice_api, [create(), operation(task)])
+
+    assert response.status_code == 400
+    assert error_of(response) == {
+        "code": "VALIDATION_ERROR",
+        "message": "operations.1.data.projectId: There is no such project.",
+        "details": [
+            {
+                "field": "operations.1.data.projectId",
+                "code": "invalid",
+                "message": "There is no such project.",
+            }
+        ],
+    }
     assert everything() == before
 
 

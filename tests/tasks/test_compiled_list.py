@@ -2,12 +2,16 @@
 
 import gc
 import weakref
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
 
+from accounts.models import User
 from tasks.models import Task
 from tasks.queries import list as lists
+from tests.factories import make_task
 from tests.tasks.wire import ids
 
 SHAPES = ["?limit=1", "?limit=1&q=plants", "?limit=1&status=TODO&sort=dueDate"]
@@ -21,9 +25,9 @@ def test_shape_that_is_no_longer_cached_is_freed(
     made: list[weakref.ref[lists.CompiledTaskList]] = []
     compile_shape = lists.CompiledTaskList.__init__
 
-    def remember(self: lists.CompiledTaskList, shape: lists.Shape) -> None:
+    def remember(self: lists.CompiledTaskList, *args: Any) -> None:
         made.append(weakref.ref(self))
-        compile_shape(self, shape)
+        compile_shape(self, *args)
 
     monkeypatch.setattr(lists.CompiledTaskList, "__init__", remember)
     lists.build_list_query.cache_clear()
@@ -57,3 +61,44 @@ def test_pages_of_one_list_are_parsed_once(
         ids(alice_api.get(f"/api/tasks?status=TODO&sort=title&page={page}"))
 
     assert calls == [{"sort": "title", "status": "TODO"}]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("label", ["a", "b", "C", "me", "none"]),
+        ("parent", [str(uuid4()) for _ in range(3)]),
+        ("assignee", [str(uuid4()) for _ in range(3)]),
+        ("createdBy", [str(uuid4()) for _ in range(3)]),
+        ("due", ["today", "week", "today&timezone=Asia/Tokyo"]),
+    ],
+)
+def test_lists_that_differ_in_one_value_share_their_statements(
+    alice_api: APIClient, name: str, values: list[str]
+) -> None:
+    lists.compile_list.cache_clear()
+    for value in values:
+        ids(alice_api.get(f"/api/tasks?{name}={value}"))
+
+    assert lists.compile_list.cache_info().misses == 1
+
+
+@pytest.mark.django_db
+def test_bound_value_is_that_of_the_request(
+    alice_api: APIClient, alice: User, bob: User
+) -> None:
+    parents = [make_task(alice, title=name) for name in "ab"]
+    children = [
+        make_task(alice, parent_id=each.pk, labels=[each.title]) for each in parents
+    ]
+    for parent, child in zip(parents, children, strict=True):
+        found = [str(child.pk)]
+        assert ids(alice_api.get(f"/api/tasks?parent={parent.pk}")) == found
+        assert ids(alice_api.get(f"/api/tasks?label={parent.title}")) == found
+    about = "&limit=1&sort=title"
+    for user in (alice, bob):
+        made = ids(alice_api.get(f"/api/tasks?createdBy={user.pk}{about}"))
+        assert made == ([str(parents[0].pk)] if user == alice else [])
+    both = ids(alice_api.get("/api/tasks?label=a,b"))
+    assert {*both} == {str(each.pk) for each in children}

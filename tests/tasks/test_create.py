@@ -6,12 +6,11 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Task, TaskChange
+from tasks.models import Task, TaskChange, inbox_id
 from tests.tasks.conftest import Clock
-from tests.tasks.wire import JSON, details_of, error_of
+from tests.tasks.wire import ACCEPTED, JSON, details_of, error_of, untouched
 
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z"
-ACCEPTED = "title, description, status, priority, dueDate"
 
 
 def test_task_is_created_with_defaults(alice_api: APIClient, alice: User) -> None:
@@ -24,15 +23,13 @@ def test_task_is_created_with_defaults(alice_api: APIClient, alice: User) -> Non
     assert re.fullmatch(INSTANT, body.pop("createdAt"))
     assert re.fullmatch(INSTANT, body.pop("updatedAt"))
     task = Task.objects.get()
-    assert body == {
+    assert body == untouched(alice) | {
         "id": str(task.pk),
         "title": "Build API",
         "description": None,
         "status": "TODO",
         "priority": "MEDIUM",
         "dueDate": None,
-        "completedAt": None,
-        "userId": str(alice.pk),
         "version": 1,
     }
 
@@ -182,7 +179,9 @@ def test_creation_is_the_first_entry_of_the_history(
     change = TaskChange.objects.get()
     assert (change.version, change.changed_by) == (1, alice.pk)
     assert change.request_id == "my-request"
+    inbox = str(inbox_id(alice.pk))
     assert change.fields == [
+        {"field": "projectId", "from": None, "to": inbox},
         {"field": "title", "from": None, "to": "A"},
         {"field": "status", "from": None, "to": "TODO"},
         {"field": "priority", "from": None, "to": "LOW"},

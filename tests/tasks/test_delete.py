@@ -56,7 +56,7 @@ def test_second_delete_finds_nothing(alice_api: APIClient, task: Task) -> None:
     assert error_of(response) == {"code": "NOT_FOUND", "message": "Task not found."}
 
 
-@pytest.mark.parametrize("name", ["batch", "stats", "trash"])
+@pytest.mark.parametrize("name", ["batch", "stats", "export"])
 def test_fixed_routes_cannot_be_deleted(alice_api: APIClient, name: str) -> None:
     response = alice_api.delete(f"/api/tasks/{name}")
 

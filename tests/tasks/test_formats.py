@@ -42,6 +42,8 @@ def task(title: str, description: str | None) -> dict[str, Any]:
         "description": description,
         "status": "TODO",
         "priority": "LOW",
+        "labels": [],
+        "parentId": None,
         "dueDate": None,
         "completedAt": None,
         "version": 1,

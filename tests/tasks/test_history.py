@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Task
+from tasks.models import Task, inbox_id
 from tests.factories import make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import details_of, error_of
@@ -62,6 +62,7 @@ def test_every_change_is_told_the_last_one_first(
             t1,
             "test",
             [
+                change("projectId", None, str(inbox_id(alice.pk))),
                 change("title", None, "Water the plants"),
                 change("description", None, "Daily"),
                 change("status", None, "TODO"),

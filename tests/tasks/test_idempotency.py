@@ -26,7 +26,7 @@ def test_first_answer_is_the_usual_one(alice_api: APIClient, alice: User) -> Non
     assert with_key["Location"] == f"/api/tasks/{with_key.json()['id']}"
     assert with_key["ETag"] == without["ETag"] == '"v1"'
     assert "Idempotency-Replayed" not in with_key
-    own = ("id", "createdAt", "updatedAt")
+    own = ("id", "position", "createdAt", "updatedAt")
     a, b = with_key.json(), without.json()
     assert {k: v for k, v in a.items() if k not in own} == {
         k: v for k, v in b.items() if k not in own

@@ -8,12 +8,16 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks.filters import SORT_NAMES
+from tasks.models import Task
 from tests.factories import Priority, Status, make_task
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import at, details_of, error_of, ids, make_tasks, titles, trash
 
 PARAMETERS = (
-    "status, priority, dueBefore, dueAfter, dueDate, overdue, q, sort, "
+    "status, priority, dueBefore, dueAfter, dueDate, due, timezone, overdue, "
+    "createdBefore, createdAfter, updatedBefore, updatedAfter, completedBefore, "
+    "completedAfter, "
+    "project, parent, assignee, createdBy, label, archived, scope, q, sort, "
     "page, limit, cursor"
 )
 ESCAPE_PLUS = "write the offset's + as %2B"
@@ -241,6 +245,7 @@ def test_equal_rows_are_ordered_by_id(
     alice_api: APIClient, alice: User, clock: Clock, sort: str, due_at: Any
 ) -> None:
     tasks = make_tasks(alice, [{"due_at": due_at}] * 7)
+    Task.objects.update(position="i")  # of tasks they differ
     expected = sorted((str(t.pk) for t in tasks), reverse=sort.startswith("-"))
     pages = [alice_api.get(f"/api/tasks?sort={sort}&limit=3&page={n}") for n in "123"]
 
@@ -415,3 +420,48 @@ def test_walk_by_priority_passes_none_beyond_those_asked_for(
     assert found == sorted(["MEDIUM", "HIGH"], reverse=sort == "priority")
     for bound in (f">= {Priority.MEDIUM.value}", f"<= {Priority.HIGH.value}"):
         assert f'"priority" {bound}' in sql
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("due=today", "bc"),
+        ("due=week", "bcde"),
+        ("due=today&timezone=UTC", "bc"),
+        # 2026-06-15 12:00 UTC is 2026-06-16 there, from 10:00 UTC on.
+        ("due=today&timezone=Pacific/Kiritimati", "cd"),
+        ("due=week&timezone=Pacific/Kiritimati", "cdef"),
+        ("timezone=Europe/Berlin", "abcdefgh"),
+    ],
+)
+def test_tasks_due_on_days_of_a_time_zone(
+    alice_api: APIClient, alice: User, clock: Clock, query: str, found: str
+) -> None:
+    clock.time = at("2026-06-15T12:00:00")
+    dues = {
+        "a": "2026-06-14T23:59:59",
+        "b": "2026-06-15T00:00:00",
+        "c": "2026-06-15T23:59:59",
+        "d": "2026-06-16T00:00:00",
+        "e": "2026-06-21T23:59:59",
+        "f": "2026-06-22T00:00:00",
+        "g": "2026-06-22T10:00:00",
+    }
+    rows = [{"title": title, "due_at": at(due)} for title, due in dues.items()]
+    make_tasks(alice, [*rows, {"title": "h"}])
+
+    assert sorted(titles(alice_api.get(f"/api/tasks?{query}"))) == [*found]
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("due=tomorrow", ("due", "invalid_choice")),
+        ("due=today&timezone=Mars", ("timezone", "invalid")),
+        ("timezone=europe/berlin", ("timezone", "invalid")),
+    ],
+)
+def test_bad_day_is_refused(
+    alice_api: APIClient, query: str, detail: tuple[str, str]
+) -> None:
+    assert details_of(alice_api.get(f"/api/tasks?{query}")) == [detail]

@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -19,7 +20,7 @@ from tasks.operations import ActorContext, Create, Delete, Update, perform, perf
 from tasks.queries.list import CompiledTaskList
 from tests.factories import make_task, make_user
 from tests.tasks.conftest import Clock
-from tests.tasks.wire import author, details_of, ids, make_tasks, titles, trash
+from tests.tasks.wire import at, author, details_of, ids, make_tasks, titles, trash
 
 LIST = "/api/tasks"
 READ = CompiledTaskList.rows
@@ -394,6 +395,21 @@ def test_answers_before_an_outage_do_not_come_back_after_it(
     fresh = alice_api.get(LIST, HTTP_IF_NONE_MATCH=stale["ETag"])
 
     assert titles(fresh) == ["B"]
+
+
+@pytest.mark.parametrize("name", ["today", "week"])
+def test_what_is_due_on_a_day_is_never_cached(
+    alice_api: APIClient, alice: User, clock: Clock, name: str
+) -> None:
+    clock.time = at("2026-06-15T23:59:00")
+    days = 1 if name == "today" else 7
+    task = make_task(alice, due_at=at("2026-06-15T00:00:00") + timedelta(days=days))
+    path = f"{LIST}?due={name}"
+    first = alice_api.get(path)
+    clock.advance(minutes=2)
+    second = alice_api.get(path, HTTP_IF_NONE_MATCH=first["ETag"])
+
+    assert (ids(first), ids(second)) == ([], [str(task.pk)])
 
 
 def test_overdue_tasks_are_never_cached(

@@ -15,6 +15,7 @@ from hypothesis.stateful import (
 
 from taskapi.http.redis import circuit_breaker
 from tasks.filters import SORT_NAMES
+from tasks.models import inbox_id
 from tasks.queries import search
 from tests.factories import api_of, make_user
 from tests.tasks import model
@@ -130,7 +131,10 @@ class TaskMachine(RuleBasedStateMachine):
 
     def take_new(self, person: Person, values: Wire, answer: Wire) -> None:
         assert answer["id"] not in person.tasks
-        own = {"id": answer["id"], "userId": str(person.user.pk), "deletedAt": None}
+        me = str(person.user.pk)
+        own = {"id": answer["id"], "userId": me, "deletedAt": None}
+        own |= {"createdById": me, "projectId": str(inbox_id(person.user.pk))}
+        own["position"] = answer["position"]
         person.keep(model.created(values) | own, answer)
 
     @rule(who=people, values=news, key=st.sampled_from("ab"))

@@ -1,13 +1,17 @@
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Task, TaskChange
+from tasks import usage
+from tasks.models import SpaceUsage, Task, TaskChange
 from tests.factories import Status, make_task
+from tests.tasks import sharing
 from tests.tasks.conftest import Clock
 from tests.tasks.wire import details_of, error_of, ids, titles, trash, walk
 
@@ -235,3 +239,162 @@ def test_stranger_can_neither_restore_nor_destroy(
     assert restore(bob_api, trashed).status_code == 403
     assert destroyed.status_code == 403
     assert Task.objects.trashed().exists()
+
+
+def test_one_task_in_the_trash_is_read(alice_api: APIClient, trashed: Task) -> None:
+    [item] = alice_api.get("/api/tasks/trash").json()["items"]
+    url = f"/api/tasks/trash/{trashed.pk}"
+    response = alice_api.get(url)
+
+    assert response.json() == item
+    assert (response["ETag"], response["Cache-Control"]) == (
+        *('"v2"', "private, no-cache"),
+    )
+    assert alice_api.get(url, HTTP_IF_NONE_MATCH='"v2"').status_code == 304
+    stale = alice_api.get(url, HTTP_IF_MATCH='"v1"')
+    assert (stale.status_code, stale["ETag"]) == (412, '"v2"')
+
+
+def test_live_task_is_not_in_the_trash(
+    alice_api: APIClient, bob_api: APIClient, task: Task
+) -> None:
+    for api in (alice_api, bob_api):
+        assert api.get(f"/api/tasks/trash/{task.pk}").status_code == 404
+
+
+def test_stranger_reads_no_trashed_task(bob_api: APIClient, trashed: Task) -> None:
+    response = bob_api.get(f"/api/tasks/trash/{trashed.pk}")
+
+    assert response.status_code == 403
+    assert error_of(response)["message"] == "This task belongs to somebody else."
+
+
+def empty(api: APIClient) -> None:
+    response = api.delete("/api/tasks/trash")
+    assert (response.status_code, response.content) == (202, b"")
+
+
+def test_what_is_emptied_is_gone_at_once(
+    alice_api: APIClient, alice: User, trashed: Task
+) -> None:
+    empty(alice_api)
+    body = {"operations": [{"op": "restore", "id": str(trashed.pk)}]}
+    batch = alice_api.post("/api/tasks/batch", body, format="json")
+
+    assert alice_api.get("/api/tasks/trash").json() == EMPTY
+    assert alice_api.get(f"/api/tasks/trash/{trashed.pk}").status_code == 404
+    assert restore(alice_api, trashed).status_code == batch.status_code == 404
+    assert alice_api.get(f"/api/tasks/{trashed.pk}/history").status_code == 404
+    assert alice_api.delete(f"/api/tasks/trash/{trashed.pk}").status_code == 404
+    assert Task.objects.get().deleted_at
+
+
+def test_emptying_is_of_the_callers_own_and_of_what_is_there(
+    alice_api: APIClient, bob_api: APIClient, alice: User, bob: User, trashed: Task
+) -> None:
+    live, foreign = make_task(alice), trash(make_task(bob))
+    before = alice_api.get("/api/tasks")
+    empty(alice_api)
+    after = alice_api.get("/api/tasks")
+
+    assert (after["ETag"], ids(after)) == (before["ETag"], [str(live.pk)])
+    assert ids(bob_api.get("/api/tasks/trash")) == [str(foreign.pk)]
+    alice_api.delete(f"/api/tasks/{live.pk}")
+    assert ids(alice_api.get("/api/tasks/trash")) == [str(live.pk)]
+    assert restore(alice_api, live).status_code == 200
+    alice_api.delete(f"/api/tasks/{live.pk}")
+    empty(alice_api)
+    assert alice_api.get("/api/tasks/trash").json() == EMPTY
+
+
+def test_deletion_with_an_older_time_stays_when_it_comes_later(
+    alice_api: APIClient, alice: User, clock: Clock
+) -> None:
+    """It waited for the owner's row, or another server's clock is behind."""
+    task = make_task(alice)
+    empty(alice_api)
+    clock.advance(minutes=-5)
+    alice_api.delete(f"/api/tasks/{task.pk}")
+
+    assert ids(alice_api.get("/api/tasks/trash")) == [str(task.pk)]
+
+
+def test_renamed_label_does_not_bring_emptied_tasks_back(
+    alice_api: APIClient, alice: User
+) -> None:
+    task = trash(make_task(alice, labels=["garden"]))
+    empty(alice_api)
+    [label] = alice_api.get("/api/labels").json()["items"]
+    url, body = f"/api/labels/{label['id']}", {"name": "yard"}
+    assert alice_api.patch(url, body, format="json").status_code == 200
+
+    assert alice_api.get("/api/tasks/trash").json() == EMPTY
+    assert Task.objects.get(pk=task.pk).version == 2
+    assert alice_api.delete(url).status_code == 204
+
+
+def test_leaving_member_does_not_bring_emptied_tasks_back(
+    alice_api: APIClient, alice: User, bob: User
+) -> None:
+    project = sharing.make_project(alice)
+    member = sharing.share(project, bob)
+    trash(sharing.task_in(project, assignee_id=bob.pk))
+    empty(alice_api)
+    sharing.leave(member)
+
+    assert alice_api.get("/api/tasks/trash").json() == EMPTY
+    call_command("housekeeping", stdout=StringIO())
+    assert not Task.objects.exists()
+
+
+def test_housekeeping_removes_the_rows_of_what_was_emptied(
+    alice_api: APIClient, alice: User, bob: User, task: Task
+) -> None:
+    subtask = make_task(alice, parent_id=task.pk)
+    trash(task)
+    kept = [make_task(alice), trash(make_task(bob))]
+    empty(alice_api)
+    kept.append(trash(make_task(alice)))
+    out = StringIO()
+    call_command("housekeeping", stdout=out)
+
+    assert "2 emptied tasks" in out.getvalue()
+    pks = {each.pk for each in kept}
+    assert {*Task.objects.values_list("pk", flat=True)} == pks
+    assert {*TaskChange.objects.values_list("task_id", flat=True)} == pks
+    assert subtask.pk not in pks
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("count", [1, 50])
+def test_emptying_costs_the_same_however_much(
+    alice_api: APIClient, alice: User, count: int
+) -> None:
+    for _ in range(count):
+        trash(make_task(alice))
+    with CaptureQueriesContext(connection) as queries:
+        empty(alice_api)
+
+    written = [q for q in queries if "SAVEPOINT" not in q["sql"]]
+    assert len(written) <= 6
+
+
+def test_emptying_frees_the_quota_at_once(
+    alice_api: APIClient, alice: User, settings: Any
+) -> None:
+    settings.QUOTA_TASKS = 2
+
+    def create() -> int:
+        body = {"title": "x"}
+        return alice_api.post("/api/tasks", body, format="json").status_code
+
+    assert [create(), create(), create()] == [201, 201, 403]
+    for task in Task.objects.all():
+        alice_api.delete(f"/api/tasks/{task.pk}")
+    empty(alice_api)
+    assert create() == 201
+    call_command("housekeeping", stdout=StringIO())
+    stored, found = SpaceUsage.objects.get(pk=alice.pk), usage.count(alice.pk)
+    assert (stored.tasks, stored.octets) == (found.tasks, found.octets)
+    assert stored.tasks == 1
+    assert [create(), create()] == [201, 403]

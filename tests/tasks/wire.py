@@ -3,14 +3,34 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import ANY
 
 from django.utils import timezone
 
 from accounts.models import User
-from tasks.models import Task
+from tasks.models import Task, inbox_id
 from tasks.operations import ActorContext, Create, Delete, perform, perform_one
 
 JSON = "application/json"
+ACCEPTED = (
+    "projectId, parentId, title, description, status, priority, labels, assigneeId, "
+    "startDate, dueDate"
+)
+
+
+def untouched(owner: User) -> dict[str, Any]:
+    """The fields of a task that its maker has not set."""
+    return {
+        "userId": str(owner.pk),
+        "createdById": str(owner.pk),
+        "projectId": str(inbox_id(owner.pk)),
+        "parentId": None,
+        "labels": [],
+        "assigneeId": None,
+        "startDate": None,
+        "completedAt": None,
+        "position": ANY,
+    }
 
 
 def at(text: str) -> datetime:

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts import audit, personal_data
 from accounts.management import get_user_by_email, keeping_an_administrator
 from accounts.models import User
+from taskapi.api.errors import Conflict
 
 
 class Command(BaseCommand):
@@ -24,15 +25,28 @@ class Command(BaseCommand):
             help="do not ask",
         )
 
+        parser.add_argument(
+            "--delete-shared",
+            action="store_true",
+            help="also if others are members of its projects, which go, too",
+        )
+
     def handle(self, *args: Any, **options: Any) -> str:
         user = get_user_by_email(options["email"])
         if options["interactive"]:
             confirm(user)
         email, user_id = user.email, user.pk
         with keeping_an_administrator():
-            personal_data.erase(user)
+            erase(user, delete_shared=options["delete_shared"])
         audit.record("erase", user_id=user_id)
         return f"{email} is erased; housekeeping removes the rows."
+
+
+def erase(user: User, *, delete_shared: bool) -> None:
+    try:
+        personal_data.erase(user, delete_shared=delete_shared)
+    except Conflict as error:
+        raise CommandError(f"{error.detail} Use --delete-shared.") from None
 
 
 def confirm(user: User) -> None:

@@ -107,8 +107,7 @@ def insert_rows(users: list[Any], tasks: int, random: Random) -> None:
         # Last, because their revisions count their writes.
         bulk.insert(users)
         manager: Any = get_user_model()._default_manager
-        for user in users:
-            manager.run_created_hooks(user)
+        manager.run_created_hooks(users)
 
 
 def indexes_dropped_for(tasks: int) -> AbstractContextManager[None]:

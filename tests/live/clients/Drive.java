@@ -57,7 +57,9 @@ public final class Drive {
     String cursor = null;
     do {
       TaskList page =
-          tasks.listTasks(null, cursor, null, null, null, 2, false, null, null, null, null, open);
+          tasks.listTasks(
+              null, null, null, null, null, null, null, null, cursor, null, null, null, null,
+              null, 2, false, null, null, null, null, null, null, null, open, null, null, null);
       pages.add(page.getItems().stream().map(Task::getTitle).toList());
       cursor = page.getNextCursor();
     } while (cursor != null);

@@ -10,11 +10,18 @@ from django.utils import timezone
 from accounts import email_change, passwords
 from accounts import openapi as examples
 from accounts.models import User
-from taskapi.api.openapi import EXAMPLE_ID
-from tasks.openapi.examples import NEW_TASK
+from taskapi.api.openapi import EXAMPLE_ID, EXAMPLE_INNER_ID
+from tasks.models import Project, Role, inbox_id
+from tasks.openapi.comments import NEW_COMMENT
+from tasks.openapi.examples import NEW_TASK, PROJECT_ID
+from tasks.openapi.projects import EXAMPLE_OF_MAIL, NEW_PROJECT
+from tasks.openapi.projects import NEW_INVITATION as NEW_MEMBER
+from tasks.operations.invitations import invite
+from tests.factories import make_user
 from tests.live.people import Tokens, login_request
 from tests.live.server import Server
 from tests.live.wire import Answer, request
+from tests.tasks.sharing import author, make_project, share
 
 PERSON = {
     "name": examples.NAME,
@@ -36,8 +43,12 @@ class World:
             return {"bearerToken": "", "real": {}}
         self.tokens = Tokens.of(self.ask("POST", "/api/auth/register", PERSON))
         user = User.objects.get(pk=self.tokens.user_id)
+        example = self.example_of(method, path)
         real = {
-            EXAMPLE_ID: self.example_of(method, path),
+            EXAMPLE_ID: example,
+            EXAMPLE_INNER_ID: self.inner_example_of(example, path),
+            PROJECT_ID: str(inbox_id(user.pk)),
+            EXAMPLE_OF_MAIL: self.invitation_token(),
             examples.REFRESH: self.tokens.refresh,
             examples.RESET: passwords.make_reset_token(user),
             examples.EMAIL_TOKEN: email_change.request(
@@ -50,11 +61,44 @@ class World:
         """The id of what the path is about."""
         if "sessions" in path:
             return self.other_session()
+        if "projects" in path:
+            return self.project(path)
+        if path.startswith("/api/labels/"):
+            return str(self.ask("POST", "/api/labels", {"name": "house"}).json["id"])
         task = self.ask("POST", "/api/tasks", NEW_TASK).json["id"]
         if "trash" in path or "restore" in path:
             self.ask("PATCH", f"/api/tasks/{task}", {"status": "IN_PROGRESS"})
             self.ask("DELETE", f"/api/tasks/{task}")
         return str(task)
+
+    def inner_example_of(self, example: str, path: str) -> str:
+        """The id of what belongs to that."""
+        if "members/" in path:
+            return str(self.member(example).pk)
+        if "invitations/" in path and "projects" in path:
+            made = self.ask("POST", f"/api/projects/{example}/invitations", NEW_MEMBER)
+            return str(made.json["id"])
+        if "comments/" not in path:
+            return ""
+        made = self.ask("POST", f"/api/tasks/{example}/comments", NEW_COMMENT)
+        return str(made.json["id"])
+
+    def project(self, path: str) -> str:
+        project = self.ask("POST", "/api/projects", NEW_PROJECT).json["id"]
+        if "trash" in path or "restore" in path:
+            self.ask("DELETE", f"/api/projects/{project}")
+        return str(project)
+
+    def member(self, project: str) -> User:
+        user = make_user(uuid4().hex)
+        share(Project.objects.get(pk=project), user)
+        return user
+
+    def invitation_token(self) -> str:
+        """To a project of somebody else."""
+        owner = make_user(uuid4().hex)
+        project, email = make_project(owner), f"{uuid4().hex}@example.com"
+        return invite(project.pk, email, Role.EDITOR, author(owner))[1]
 
     def other_session(self) -> str:
         self.server.ask(login_request(examples.EMAIL, examples.PASSWORD))

@@ -23,12 +23,13 @@ EVERY = 8
 STRANGERS_TASK = os.environ.get("TASKAPI_FUZZ_STRANGERS_TASK", "")
 CHARSETS = ("utf-16", "latin-1", "idna", "punycode", "rot13", "unicode_escape", "zip")
 NUMBERS = ("NaN", "-Infinity", "1e999", "9" * 5000)
+MERGE_PATCH = "application/merge-patch+json"
 MEDIA_TYPES = (
     "text/plain",
     "application/xml",
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
-    "application/merge-patch+json",
+    MERGE_PATCH,
 )
 PARAMETERS = ("\x00", "page[]", "q\x00", "__proto__", "format", "\u202e")
 
@@ -151,7 +152,9 @@ def cut(pick: Pick, case: Any) -> None:
 
 def media_type(pick: Pick, case: Any) -> None:
     case.body = json.dumps(case.body).encode()
-    case.headers["Content-Type"] = pick(MEDIA_TYPES)
+    accepted = {MERGE_PATCH} if case.operation.method.upper() == "PATCH" else set()
+    wrong = [each for each in MEDIA_TYPES if each not in accepted]
+    case.headers["Content-Type"] = pick(wrong)
 
 
 def parameter(pick: Pick, case: Any) -> None:

@@ -43,6 +43,27 @@ class Client:
         made = self.ask("POST", "/api/tasks", {"title": "Water the plants"})
         return str(made["id"])
 
+    def project(self) -> str:
+        return str(self.ask("POST", "/api/projects", {"name": "House"})["id"])
+
+    def trashed_project(self) -> str:
+        project = self.project()
+        self.ask("DELETE", f"/api/projects/{project}")
+        return project
+
+    def invitation(self, project: str) -> str:
+        email = f"{uuid4()}@example.com"
+        path, body = f"/api/projects/{project}/invitations", {"email": email}
+        return str(self.ask("POST", path, body | {"role": "EDITOR"})["id"])
+
+    def comment(self, task: str) -> str:
+        body = {"text": "By the way"}
+        return str(self.ask("POST", f"/api/tasks/{task}/comments", body)["id"])
+
+    def label(self) -> str:
+        made = self.ask("POST", "/api/labels", {"name": str(uuid4())})
+        return str(made["id"])
+
     def trashed(self) -> str:
         task = self.task()
         self.ask("DELETE", f"/api/tasks/{task}")
@@ -88,8 +109,65 @@ def own_task(case: Any, client: Client) -> None:
     case.query = {name: case.query[name] for name in case.query if name != "cursor"}
 
 
+def own_comment(case: Any, client: Client) -> None:
+    own_task(case, client)
+    task = case.path_parameters["id"]
+    case.path_parameters |= {"commentId": client.comment(task)}
+
+
+def own_id(case: Any, client: Client) -> None:
+    case.query = {"ids": [client.ask("GET", "/api/auth/me")["id"]]}
+
+
 def own_trash(case: Any, client: Client) -> None:
     at(case, client.trashed(), version=2)
+
+
+def own_copy(case: Any, client: Client) -> None:
+    task = client.task()
+    at(case, task, projectId=client.ask("GET", f"/api/tasks/{task}")["projectId"])
+
+
+def own_project(case: Any, client: Client) -> None:
+    at(case, client.project(), version=1)
+    case.query = {name: case.query[name] for name in case.query if name != "cursor"}
+
+
+def own_trashed_project(case: Any, client: Client) -> None:
+    at(case, client.trashed_project(), version=2)
+
+
+def inviting_somebody(case: Any, client: Client) -> None:
+    """Each time by another account, of whom a limit counts the invitations."""
+    account = client.account()
+    sign_in_as(case, account)
+    own = Client(client.server, case.headers["Authorization"])
+    at(case, own.project(), email=f"{uuid4()}@example.com")
+
+
+def own_invitation(case: Any, client: Client) -> None:
+    account = client.account()
+    sign_in_as(case, account)
+    own = Client(client.server, case.headers["Authorization"])
+    project = own.project()
+    at(case, project)
+    ids = {"invitationId": own.invitation(project)}
+    case.path_parameters = case.path_parameters | ids
+
+
+def own_label(case: Any, client: Client) -> None:
+    at(case, client.label(), name=str(uuid4()), version=1)
+
+
+def new_name(case: Any, client: Client) -> None:
+    put(case, name=str(uuid4()))
+
+
+def of_own_project(case: Any, client: Client) -> None:
+    if "project" in case.query:
+        made = client.ask("POST", "/api/tasks", {"title": "Water the plants"})
+        case.query = case.query | {"project": made["projectId"]}
+    case.query = {name: case.query[name] for name in case.query if name != "cursor"}
 
 
 def own_batch(case: Any, client: Client) -> None:
@@ -119,8 +197,32 @@ TRUTHS: dict[str, Callable[[Any, Client], None]] = {
     "replaceTask": own_task,
     "deleteTask": own_task,
     "listTaskHistory": own_task,
+    "listComments": own_task,
+    "createComment": own_task,
+    "getComment": own_comment,
+    "updateComment": own_comment,
+    "deleteComment": own_comment,
+    "listPeople": own_id,
+    "moveTask": own_task,
+    "copyTask": own_copy,
+    "getProject": own_project,
+    "updateProject": own_project,
+    "deleteProject": own_project,
+    "listProjectHistory": own_project,
+    "listMembers": own_project,
+    "listInvitations": own_project,
+    "createInvitation": inviting_somebody,
+    "withdrawInvitation": own_invitation,
+    "restoreProject": own_trashed_project,
+    "destroyProject": own_trashed_project,
     "restoreTask": own_trash,
     "destroyTask": own_trash,
+    "getTrashedTask": own_trash,
+    "getLabel": own_label,
+    "updateLabel": own_label,
+    "deleteLabel": own_label,
+    "createLabel": new_name,
+    "listLabels": of_own_project,
     "batchTasks": own_batch,
 }
 

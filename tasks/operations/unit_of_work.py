@@ -1,0 +1,227 @@
+"""Plans a list of operations on tasks in memory, in order, under the owners' rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from rest_framework.exceptions import APIException, ValidationError
+
+from taskapi.db.instances import new
+from tasks import access
+from tasks.access import ProjectAccess, TaskNotFound
+from tasks.models import Role, Task, TaskChange, inbox_id
+from tasks.operations import placement
+from tasks.operations.changes import (
+    Copy,
+    Create,
+    Delete,
+    Import,
+    Operation,
+    PreconditionFailed,
+    Restore,
+)
+from tasks.operations.context import ActorContext
+from tasks.operations.labels import TaskLabels
+from tasks.operations.spaces import Space
+from tasks.operations.trees import Trees
+from tasks.positions import last_position
+
+
+class OperationFailed(APIException):
+    """Operation number `index` failed, so none was done; `cause` is its exception."""
+
+    def __init__(self, index: int, cause: APIException) -> None:
+        super().__init__(f"operations[{index}]: {cause.detail}")
+        self.index, self.cause, self.status_code = index, cause, cause.status_code
+        self.error_fields = {"index": index, **getattr(cause, "error_fields", {})}
+
+
+@dataclass
+class UnitOfWork:
+    context: ActorContext
+    # Those that are locked; empty where one statement locks and writes.
+    spaces: dict[UUID, Space] = field(default_factory=dict)
+    trees: Trees = field(default_factory=Trees)
+    labels: TaskLabels = field(default_factory=TaskLabels)
+    # By project; of those that may not simply be the owner's.
+    accesses: dict[UUID, ProjectAccess] = field(default_factory=dict)
+    results: list[Task] = field(default_factory=list)
+    created: list[Task] = field(default_factory=list)
+    changed: dict[UUID, Task] = field(default_factory=dict)
+    changes: list[TaskChange] = field(default_factory=list)
+    # How many tasks were put last among their siblings.
+    put_last: int = 0
+
+    @property
+    def tasks(self) -> dict[UUID, Task]:
+        return self.trees.tasks
+
+    def plan(self, operations: Sequence[Operation]) -> None:
+        for index, operation in enumerate(operations):
+            try:
+                self.results.append(self.add(operation))
+            except APIException as error:
+                raise OperationFailed(index, error) from error
+
+    def add(self, operation: Operation) -> Task:
+        if isinstance(operation, Create):
+            return self.create(operation)
+        if isinstance(operation, Import):
+            return self.import_task(operation)
+        if isinstance(operation, Copy):
+            return self.copy(operation, self.find(operation, Role.VIEWER))
+        task = self.find(operation)
+        if isinstance(operation, Delete):
+            return self.delete(task)
+        if isinstance(operation, Restore):
+            return self.restore(task)
+        return self.update(operation, task)
+
+    def find(self, operation: Operation, needed: Role = Role.EDITOR) -> Task:
+        task = self.tasks.get(operation.id) if operation.id else None
+        if task is None or (task.deleted_at is not None) != operation.requires_deleted:
+            raise TaskNotFound
+        project = self.access_to(task)
+        project.require_visible_task(task)
+        if needed > Role.VIEWER:
+            project.require_editable_task(task)
+        self.require_match(operation, task)
+        return task
+
+    def require_match(self, operation: Operation, task: Task) -> None:
+        if not operation.expects.matches(task.etag, task.version):
+            # An earlier operation may have changed it, in memory only.
+            task.refresh_from_db()
+            raise PreconditionFailed(task, operation.expects)
+
+    def access_to(self, task: Task) -> ProjectAccess:
+        """For a write."""
+        if task.user_id not in self.spaces:  # shared since the request began, or never
+            return ProjectAccess(task.project_id, task.user_id, role=0)
+        return self.view_of(task)
+
+    def view_of(self, task: Task) -> ProjectAccess:
+        """For a task that is only looked at, in whatever space."""
+        owner_id = self.context.owner_id
+        if task.user_id == owner_id and not self.spaces[owner_id].reads_projects:
+            return access.own(owner_id, task.project_id)
+        return access.access_in(self.accesses, task, owner_id)
+
+    def access_to_target(self, project_id: UUID) -> ProjectAccess:
+        """A project that a task is put into; ValidationError if there is none."""
+        if project_id == inbox_id(self.context.owner_id):
+            return access.own(self.context.owner_id, project_id)
+        found = self.accesses.get(project_id)
+        if found is None or (found.is_deleted and found.role):
+            raise ValidationError({"projectId": ["There is no such project."]})
+        role = found.role if found.owner_id in self.spaces else 0
+        found = ProjectAccess(project_id, found.owner_id, role, found.is_archived)
+        found.require(Role.EDITOR)
+        found.require_open()
+        return found
+
+    def create(self, operation: Operation, **origin: Any) -> Task:
+        now, values = self.context.now, dict(operation.values)
+        project_id = values.pop("project_id", None) or inbox_id(self.context.owner_id)
+        project = self.access_to_target(project_id)
+        base: dict[str, Any] = {
+            "id": operation.id or uuid4(),
+            "created_at": now,
+            "updated_at": now,
+        }
+        base |= {
+            "user_id": project.owner_id,
+            "created_by_id": self.context.actor_id or self.context.owner_id,
+            "project_id": project_id,
+            "position": self.next_last_position(base["id"]),
+        }
+        task = new(Task, **base | origin)
+        if values.get("parent_id"):
+            placement.require_parent(self, task, project_id, values["parent_id"])
+        self.complete(task, values)
+        task.apply_values(values, now=now)
+        require_dates(task)
+        self.created.append(task)
+        self.trees.add_new(task)
+        self.record_change(task, task.creation())
+        return task
+
+    def next_last_position(self, pk: UUID) -> str:
+        """After all siblings there are, and those that were put last here before."""
+        position = last_position(pk, self.context.now, self.put_last)
+        self.put_last += 1
+        return position
+
+    def complete(self, task: Task, values: dict[str, Any]) -> None:
+        """Check the assignee, and make labels of names."""
+        project_id = values.get("project_id", task.project_id)
+        if assignee_id := values.get("assignee_id"):
+            placement.require_member(task.user_id, project_id, assignee_id)
+        if "labels" in values:
+            names = values["labels"]
+            values["labels"] = self.labels.set(
+                task, names, self.space_of(task), self.context.now
+            )
+
+    def space_of(self, task: Task) -> Space:
+        return self.spaces.get(task.user_id) or Space(task.user_id, 0, False)
+
+    def import_task(self, operation: Import) -> Task:
+        task = self.tasks.get(cast(UUID, operation.id))
+        if operation.outcome(task, self.context.owner_id) == "created":
+            return self.create(operation, **operation.origin)
+        return self.update(operation, cast(Task, task))
+
+    def update(self, operation: Operation, task: Task) -> Task:
+        values = dict(operation.values)
+        placement.place(self, operation, task, values)
+        self.complete(task, values)
+        self.apply(task, values)
+        require_dates(task)
+        return task
+
+    def delete(self, task: Task) -> Task:
+        for each in self.trees.descendants(task):
+            self.apply(
+                each, {"deleted_at": self.context.now, "deleted_with_id": task.pk}
+            )
+        return self.apply(task, {"deleted_at": self.context.now})
+
+    def restore(self, task: Task) -> Task:
+        for each in [task, *self.trees.deleted_with(task)]:
+            values = {"deleted_at": None, "deleted_with_id": None}
+            self.apply(each, values | placement.restored(self, each))
+        return task
+
+    def copy(self, operation: Copy, task: Task) -> Task:
+        project_id = operation.values["project_id"]
+        copies: dict[UUID, Task] = {}
+        for each in [task, *self.trees.descendants(task)]:
+            values = placement.copied(each, self.access_to_target(project_id))
+            parent = copies.get(cast(UUID, each.parent_id))
+            values["parent_id"] = parent.pk if parent else None
+            copies[each.pk] = self.create(Create(values))
+        return copies[task.pk]
+
+    def apply(self, task: Task, values: dict[str, Any]) -> Task:
+        """Set model fields, and record what differs."""
+        change = task.apply(values, now=self.context.now)
+        if change:
+            if not task._state.adding:  # else its insert has the final values
+                self.changed[task.pk] = task
+            self.record_change(task, change)
+        return task
+
+    def record_change(self, task: Task, change: TaskChange) -> None:
+        if space := self.spaces.get(task.user_id):
+            task.revision, space.is_changed = space.revision, True
+        change.changed_by = self.context.actor_id
+        change.request_id = self.context.request_id
+        if change.fields:  # nothing of it is in the history if only the order changed
+            self.changes.append(change)
+
+
+def require_dates(task: Task) -> None:
+    if task.start_at and task.due_at and task.start_at > task.due_at:
+        raise ValidationError({"startDate": ["It is after dueDate."]})

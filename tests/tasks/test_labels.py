@@ -1,0 +1,97 @@
+"""Labels of tasks: a set of names, which become labels of the space."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tasks.models import Label, TaskLabel
+from tests.tasks.wire import details_of, error_of, titles
+
+
+def create(api: APIClient, *labels: Any, title: str = "x") -> Any:
+    body = {"title": title, "labels": [*labels]}
+    return api.post("/api/tasks", body, format="json")
+
+
+def test_labels_are_a_set_in_alphabetical_order(
+    alice_api: APIClient, alice: User
+) -> None:
+    response = create(alice_api, "Zoo", "apple", " apple ", "zoo", "Ärger")
+
+    assert response.json()["labels"] == ["apple", "zoo", "Ärger"]
+    assert {each.name for each in Label.objects.filter(owner=alice)} == {
+        *("apple", "zoo", "Ärger")
+    }
+
+
+def test_another_spelling_is_the_same_label(alice_api: APIClient) -> None:
+    create(alice_api, "Garden")
+    response = create(alice_api, "GARDEN")
+
+    assert response.json()["labels"] == ["Garden"]
+    assert Label.objects.count() == 1
+
+
+def test_patch_replaces_the_set(alice_api: APIClient) -> None:
+    pk = create(alice_api, "a", "b").json()["id"]
+    body = {"labels": ["b", "c"]}
+    response = alice_api.patch(f"/api/tasks/{pk}", body, format="json")
+
+    assert (response.json()["labels"], response.json()["version"]) == (["b", "c"], 2)
+    names = TaskLabel.objects.values_list("label__name", flat=True)
+    assert sorted(names) == ["b", "c"]
+    again = alice_api.patch(f"/api/tasks/{pk}", {"labels": ["C", "B"]}, format="json")
+    assert again.json()["version"] == 2
+
+
+def test_list_is_filtered_by_any_of_several(alice_api: APIClient) -> None:
+    for title, labels in {"1": ["a"], "2": ["a", "b"], "3": ["c"], "4": []}.items():
+        create(alice_api, *labels, title=title)
+
+    def found(query: str) -> list[str]:
+        return sorted(titles(alice_api.get(f"/api/tasks?label={query}")))
+
+    assert found("a") == found("A") == ["1", "2"]
+    assert found("b,c") == ["2", "3"]
+    assert found("nothing") == []
+
+
+def test_labels_of_another_space_are_others(
+    alice_api: APIClient, bob_api: APIClient
+) -> None:
+    create(alice_api, "Garden")
+
+    assert create(bob_api, "garden").json()["labels"] == ["garden"]
+    assert Label.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "field"),
+    [
+        (["a,b"], "labels.0"),
+        ([""], "labels.0"),
+        (["x" * 51], "labels.0"),
+        ([1], "labels.0"),
+        ([str(n) for n in range(21)], "labels"),
+        ("a", "labels"),
+    ],
+)
+def test_bad_labels_are_named(alice_api: APIClient, labels: Any, field: str) -> None:
+    response = alice_api.post(
+        "/api/tasks", {"title": "x", "labels": labels}, format="json"
+    )
+
+    assert [name for name, _ in details_of(response)] == [field]
+
+
+def test_quota_of_labels_is_named(alice_api: APIClient, settings: Any) -> None:
+    settings.QUOTA_LABELS = 2
+    assert create(alice_api, "a", "b").status_code == 201
+    assert create(alice_api, "a").status_code == 201
+    response = create(alice_api, "c")
+
+    assert response.status_code == 403
+    assert error_of(response)["code"] == "QUOTA_EXCEEDED"
+    assert "QUOTA_LABELS" in error_of(response)["message"]

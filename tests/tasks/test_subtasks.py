@@ -1,0 +1,180 @@
+"""Subtasks: parents, depth, circles, moves, and the trash."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from tasks.models import Task
+from tests.factories import make_task
+from tests.tasks.wire import details_of, error_of, titles
+
+
+def post(api: APIClient, path: str = "", **body: Any) -> Any:
+    return api.post(f"/api/tasks{path}", body, format="json")
+
+
+def child(api: APIClient, parent: str | None, title: str = "child") -> str:
+    response = post(api, title=title, parentId=parent)
+    assert response.status_code == 201, response.content
+    return str(response.json()["id"])
+
+
+def chain(api: APIClient, length: int) -> list[str]:
+    """Tasks, each below the one before."""
+    ids: list[str] = []
+    for level in range(length):
+        ids.append(child(api, ids[-1] if ids else None, f"level {level}"))
+    return ids
+
+
+def patch(api: APIClient, pk: str, **body: Any) -> Any:
+    return api.patch(f"/api/tasks/{pk}", body, format="json")
+
+
+def test_tasks_are_four_levels_deep_at_most(alice_api: APIClient) -> None:
+    ids = chain(alice_api, 4)
+    response = post(alice_api, title="too deep", parentId=ids[-1])
+
+    assert details_of(response) == [("parentId", "invalid")]
+    assert Task.objects.count() == 4
+
+
+def test_task_is_not_below_itself(alice_api: APIClient) -> None:
+    ids = chain(alice_api, 3)
+    for below in ids:
+        assert details_of(patch(alice_api, ids[0], parentId=below)) == [
+            ("parentId", "invalid")
+        ]
+
+
+def test_moved_subtree_is_not_too_deep(alice_api: APIClient) -> None:
+    upper, lower = chain(alice_api, 3), chain(alice_api, 2)
+
+    assert patch(alice_api, lower[0], parentId=upper[1]).status_code == 200
+    assert details_of(patch(alice_api, lower[0], parentId=upper[2])) == [
+        ("parentId", "invalid")
+    ]
+
+
+@pytest.mark.parametrize("kind", ["missing", "trashed"])
+def test_parent_that_is_not_there_is_named(
+    alice_api: APIClient, alice: User, kind: str
+) -> None:
+    parent = make_task(alice)
+    alice_api.delete(f"/api/tasks/{parent.pk}")
+    pk = str(parent.pk)
+    if kind == "missing":
+        alice_api.delete(f"/api/tasks/trash/{parent.pk}")
+
+    assert details_of(post(alice_api, title="x", parentId=pk)) == [
+        ("parentId", "invalid")
+    ]
+
+
+def test_parent_of_a_stranger_is_forbidden(alice_api: APIClient, bob: User) -> None:
+    theirs = make_task(bob)
+    response = post(alice_api, title="x", parentId=str(theirs.pk))
+
+    assert response.status_code == 403
+    assert error_of(response)["code"] == "FORBIDDEN"
+
+
+def test_subtasks_go_to_the_trash_and_come_back(alice_api: APIClient) -> None:
+    ids = chain(alice_api, 4)
+    alone = child(alice_api, ids[0], "deleted before")
+    alice_api.delete(f"/api/tasks/{alone}")
+    alice_api.delete(f"/api/tasks/{ids[1]}")
+
+    assert titles(alice_api.get("/api/tasks")) == ["level 0"]
+    restored = post(alice_api, f"/{ids[1]}/restore")
+    assert restored.status_code == 200
+    assert restored.json()["parentId"] == ids[0]
+    assert titles(alice_api.get("/api/tasks?sort=createdAt")) == [
+        f"level {n}" for n in range(4)
+    ]
+    assert Task.objects.trashed().get().title == "deleted before"
+
+
+def test_task_without_its_parent_comes_back_to_the_top(alice_api: APIClient) -> None:
+    parent, below = chain(alice_api, 2)
+    alice_api.delete(f"/api/tasks/{below}")
+    alice_api.delete(f"/api/tasks/{parent}")
+    restored = post(alice_api, f"/{below}/restore")
+
+    assert restored.json()["parentId"] is None
+
+
+def test_destroyed_task_takes_what_went_with_it(alice_api: APIClient) -> None:
+    ids = chain(alice_api, 3)
+    alice_api.delete(f"/api/tasks/{ids[0]}")
+    assert alice_api.delete(f"/api/tasks/trash/{ids[0]}").status_code == 204
+
+    assert not Task.objects.exists()
+
+
+def test_order_by_hand_is_what_the_last_move_said(alice_api: APIClient) -> None:
+    a, b, c = (child(alice_api, None, title) for title in "abc")
+    for moved, body in (
+        (c, {"before": a}),  # c a b
+        (a, {"after": b}),  # c b a
+        (c, {"after": b}),  # b c a
+    ):
+        assert post(alice_api, f"/{moved}/move", **body).status_code == 200
+
+    assert titles(alice_api.get("/api/tasks?sort=position")) == ["b", "c", "a"]
+    before = alice_api.get(f"/api/tasks/{c}")
+    again = post(alice_api, f"/{c}/move", before=a)
+    assert again.json() == before.json()
+    child(alice_api, None, "new")
+    assert titles(alice_api.get("/api/tasks?sort=position"))[-1] == "new"
+
+
+def test_move_beside_a_task_elsewhere_is_refused(alice_api: APIClient) -> None:
+    top, below = chain(alice_api, 2)
+    other = child(alice_api, None)
+
+    assert details_of(post(alice_api, f"/{other}/move", before=below)) == [
+        ("before", "invalid")
+    ]
+    moved = post(alice_api, f"/{other}/move", parentId=top, before=below)
+    assert moved.json()["parentId"] == top
+
+
+def test_batch_refers_to_what_it_makes(alice_api: APIClient) -> None:
+    operations = [
+        {"op": "create", "ref": "a", "data": {"title": "parent"}},
+        {"op": "create", "ref": "b", "data": {"title": "x", "parentId": {"ref": "a"}}},
+        {"op": "update", "id": {"ref": "b"}, "data": {"title": "child"}},
+    ]
+    response = post(alice_api, "/batch", operations=operations)
+
+    assert response.status_code == 200, response.content
+    parent, made, changed = [each["task"] for each in response.json()["results"]]
+    assert made["id"] == changed["id"]
+    assert (changed["title"], changed["parentId"]) == ("child", parent["id"])
+
+
+@pytest.mark.parametrize("ref", ["b", 1, None, ""])
+def test_reference_to_nothing_is_named(alice_api: APIClient, ref: Any) -> None:
+    operations = [
+        {"op": "create", "ref": "a", "data": {"title": "x"}},
+        {"op": "delete", "id": {"ref": ref}},
+    ]
+    response = post(alice_api, "/batch", operations=operations)
+
+    assert details_of(response) == [("operations.1.id", "invalid")]
+    assert not Task.objects.exists()
+
+
+def test_copy_has_its_own_subtasks(alice_api: APIClient) -> None:
+    ids = chain(alice_api, 3)
+    inbox = alice_api.get(f"/api/tasks/{ids[0]}").json()["projectId"]
+    response = post(alice_api, f"/{ids[0]}/copy", projectId=inbox)
+
+    assert response.status_code == 201, response.content
+    copied = response.json()["id"]
+    [below] = alice_api.get(f"/api/tasks?parent={copied}").json()["items"]
+    assert below["title"] == "level 1"
+    assert Task.objects.count() == 6
