@@ -104,7 +104,10 @@ class UnitOfWork:
     def view_of(self, task: Task) -> ProjectAccess:
         """For a task that is only looked at, in whatever space."""
         owner_id = self.context.owner_id
-        if task.user_id == owner_id and not self.spaces[owner_id].reads_projects:
+        is_in_inbox = task.project_id == inbox_id(owner_id)
+        if is_in_inbox or (
+            task.user_id == owner_id and not self.spaces[owner_id].reads_projects
+        ):
             return access.own(owner_id, task.project_id)
         return access.access_in(self.accesses, task, owner_id)
 

@@ -6,8 +6,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Task
+from tasks.models import Task, inbox_id
 from tests.factories import make_task
+from tests.tasks.sharing import make_project, share
 from tests.tasks.wire import details_of, error_of, titles
 
 
@@ -142,6 +143,13 @@ def test_move_beside_a_task_elsewhere_is_refused(alice_api: APIClient) -> None:
     assert moved.json()["parentId"] == top
 
 
+@pytest.fixture(params=["alone", "member elsewhere"])
+def member(request: pytest.FixtureRequest, alice: User, bob: User) -> None:
+    if request.param == "member elsewhere":
+        share(make_project(bob), alice)
+
+
+@pytest.mark.usefixtures("member")
 def test_batch_refers_to_what_it_makes(alice_api: APIClient) -> None:
     operations = [
         {"op": "create", "ref": "a", "data": {"title": "parent"}},
@@ -168,10 +176,11 @@ def test_reference_to_nothing_is_named(alice_api: APIClient, ref: Any) -> None:
     assert not Task.objects.exists()
 
 
-def test_copy_has_its_own_subtasks(alice_api: APIClient) -> None:
+@pytest.mark.usefixtures("member")
+def test_copy_has_its_own_subtasks(alice_api: APIClient, alice: User) -> None:
     ids = chain(alice_api, 3)
-    inbox = alice_api.get(f"/api/tasks/{ids[0]}").json()["projectId"]
-    response = post(alice_api, f"/{ids[0]}/copy", projectId=inbox)
+    post(alice_api, f"/{ids[0]}/move", projectId=str(make_project(alice).pk))
+    response = post(alice_api, f"/{ids[0]}/copy", projectId=str(inbox_id(alice.pk)))
 
     assert response.status_code == 201, response.content
     copied = response.json()["id"]
