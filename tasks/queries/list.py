@@ -25,6 +25,7 @@ from taskapi.db.compiled import (
     Placeholder,
     Row,
     SQLFragment,
+    WeightedCache,
 )
 from taskapi.db.text import Fold
 from tasks import access
@@ -40,7 +41,7 @@ from tasks.filters import (
 )
 from tasks.models import Task
 from tasks.queries import search
-from tasks.queries.sources import Selection, Sources
+from tasks.queries.sources import MAX_WEIGHT, NOWHERE, Selection, Sources, weight
 
 BY_ACCOUNT = {"assignee", "createdBy"}
 NOW = Placeholder("now", DateTimeField())
@@ -93,12 +94,6 @@ def build_list_query(filters: tuple[tuple[str, str], ...]) -> TaskListQuery:
     return TaskListQuery(shape, where, values, key, descending, is_cacheable)
 
 
-# A search takes up to 46 KB.
-@lru_cache(maxsize=256)
-def compile_list(shape: Shape, sources: Sources) -> "CompiledTaskList":
-    return CompiledTaskList(shape, sources)
-
-
 class CompiledTaskList:
     """The statements of one shape, each compiled when it is first used."""
 
@@ -109,8 +104,7 @@ class CompiledTaskList:
         self.key_field: Any = Task._meta.get_field(self.key)
         # Takes the sort key's value and the id from a row.
         self.get_position = itemgetter(COLUMNS.index(self.key), COLUMNS.index("id"))
-        self.bases = sources.each()
-        self.sources = self.filtered(shape)
+        self.sources = sources
         self.is_by_label = shape.is_by_label
         # A plan for a rare value is the wrong one for a common value and vice versa.
         self.is_prepared = not shape.filters
@@ -119,9 +113,12 @@ class CompiledTaskList:
         self.search_page = cache(self.compile_search_page)
 
     def filtered(self, shape: Shape) -> list[tuple[Any, Placeholder]]:
-        """Each source with these filters, and its space's revision."""
+        """Each source with these filters, and its space's revision.
+
+        Made anew for each statement: what is kept would take many times its SQL.
+        """
         found = []
-        for tasks, revision, owner, is_own in self.bases:
+        for tasks, revision, owner, is_own in self.sources.each():
             filtered = shape.apply(tasks.live(), NOW, owner, is_own)
             found.append((filtered, revision))
         return found
@@ -138,7 +135,7 @@ class CompiledTaskList:
         at = pages.position or (None, None, None)
         values["value"], values["task"], start = at
         values |= selection.values(start)
-        if not self.sources:
+        if self.sources == NOWHERE:
             return self.nothing(pages)
         if self.is_search:
             return self.search(values, pages)
@@ -175,13 +172,13 @@ class CompiledTaskList:
 
     @cached_property
     def page(self) -> CompiledQuery:
-        return self.compile([tasks for tasks, _ in self.sources])
+        return self.compile([tasks for tasks, _ in self.filtered(self.shape)])
 
     @cached_property
     def count(self) -> CompiledQuery:
         parts = [
             CompiledQuery.compile(tasks.order_by().values_list("pk"), LIMIT).fragment
-            for tasks, _ in self.sources
+            for tasks, _ in self.filtered(self.shape)
         ]
         sql, params = parts[0]
         if len(parts) > 1:
@@ -191,7 +188,8 @@ class CompiledTaskList:
         return CompiledQuery(counted, is_prepared=self.is_prepared)
 
     def compile_pages_after(self, has_value: bool) -> list[CompiledQuery]:
-        by_source = [self.parts(*each, has_value) for each in self.sources]
+        sources = self.filtered(self.shape)
+        by_source = [self.parts(*each, has_value) for each in sources]
         return [self.compile(list(parts)) for parts in zip(*by_source, strict=True)]
 
     def compile_search_page(self, has_value: bool | None) -> CompiledQuery:
@@ -199,7 +197,7 @@ class CompiledTaskList:
         all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
         matches = [
             (tasks.order_by().filter(search.in_index(TEXT)), at)
-            for tasks, at in self.sources
+            for tasks, at in self.filtered(self.shape)
         ]
         sql = search.search_sql(
             self.fragments(window, has_value),
@@ -249,6 +247,9 @@ class CompiledTaskList:
         if self.key in FOLDED_KEYS:
             key = Fold.sql(key)
         return f' ORDER BY {key} {direction}{nulls}, x."id" {direction}'
+
+
+COMPILED_LISTS = WeightedCache(CompiledTaskList, weight, MAX_WEIGHT)
 
 
 def fragment(tasks: Any) -> SQLFragment:

@@ -3,7 +3,7 @@
 Only the newest MAX_COUNT tasks are counted: what is counted is what grows.
 """
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from taskapi.api import time_zones
 from taskapi.api.pagination import MAX_COUNT
-from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment
+from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment, WeightedCache
 from tasks.filters import DEFAULT_SORT, Shape, due_days
 from tasks.models import Priority, Status
 from tasks.queries import search
-from tasks.queries.list import NOW, TEXT, compile_list
-from tasks.queries.sources import Selection, Sources
+from tasks.queries.list import COMPILED_LISTS, NOW, TEXT
+from tasks.queries.sources import MAX_WEIGHT, Selection, Sources, weight
 
 COLUMNS = ("project_id", "status", "priority", "due_at", "created_at", "id")
 LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
@@ -34,17 +34,12 @@ COUNTS: dict[str, SQLFragment] = {
 }
 
 
-@lru_cache(maxsize=256)
-def compile_stats(shape: Shape, sources: Sources) -> "CompiledStats":
-    return CompiledStats(shape, sources)
-
-
 class CompiledStats:
     """The statements of one shape, whose order does not count."""
 
     def __init__(self, shape: Shape, sources: Sources) -> None:
-        tasks = compile_list(Shape(shape.filters, DEFAULT_SORT), sources)
-        found = [each for each, _ in tasks.sources]
+        tasks = COMPILED_LISTS[Shape(shape.filters, DEFAULT_SORT), sources]
+        found = [each for each, _ in tasks.filtered(tasks.shape)]
         if tasks.is_search:
             found = [each.filter(search.in_index(TEXT)) for each in found]
         self.parts = [CompiledQuery.compile(t.values_list(*COLUMNS)) for t in found]
@@ -100,3 +95,6 @@ class CompiledStats:
         sql, params = search.union(parts)
         sql = f"SELECT x.* FROM ({sql}) x{NEWEST_FIRST}{LIMIT[0]}"  # noqa: S608
         return sql, [*params, *LIMIT[1]]
+
+
+COMPILED_STATS = WeightedCache(CompiledStats, weight, MAX_WEIGHT)
