@@ -186,17 +186,17 @@ def loaded_siblings(
     ]
 
 
-def restored(work: UnitOfWork, task: Task) -> dict[str, Any]:
+def restored(work: UnitOfWork, task: Task, added: int) -> dict[str, Any]:
     """What changes of a task that comes back: to the top level where its parent is gone
-    or has no room, and into the owner's inbox where its project is; and its place, if
-    that is another's now.
+    or has no room for so many, and into the owner's inbox where its project is; and its
+    place, if that is another's now.
     """
     values: dict[str, Any] = {}
     project_id = task.project_id
     if work.access_to(task).is_deleted:
         project_id = inbox_id(task.user_id)
         values |= {"project_id": project_id} | entering(task, project_id)
-    if task.parent_id and not fits(work, task, project_id):
+    if task.parent_id and not fits(work, task, project_id, added):
         values["parent_id"] = None
     if values:
         return values | {"position": work.next_last_position(task.pk)}
@@ -222,12 +222,13 @@ def own_place(work: UnitOfWork, task: Task) -> dict[str, Any]:
     return {"position": between(work, task, siblings, task.position, high)}
 
 
-def fits(work: UnitOfWork, task: Task, project_id: UUID) -> bool:
+def fits(work: UnitOfWork, task: Task, project_id: UUID, added: int) -> bool:
     parent = work.trees.get(task.parent_id) if task.parent_id else None
     if parent is None or parent.deleted_at or parent.project_id != project_id:
         return False
     line = [parent, *work.trees.ancestors(parent)]
-    has_room = len(work.trees.descendants(line[-1])) < MAX_TREE
+    # Those that come with it have been counted with it.
+    has_room = not added or (len(work.trees.descendants(line[-1])) + added <= MAX_TREE)
     return has_room and len(line) < MAX_DEPTH
 
 

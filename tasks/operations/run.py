@@ -22,6 +22,7 @@ from tasks.models import Project, Task, inbox_id
 from tasks.operations.changes import Copy, Create, Delete, Move, Operation
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import lock_spaces, release_unchanged
+from tasks.operations.trees import Trees
 from tasks.operations.unit_of_work import OperationFailed, UnitOfWork
 
 # What a write may change of a stored task.
@@ -64,7 +65,7 @@ def perform(operations: Sequence[Operation], context: ActorContext) -> list[Task
 
 def run(operations: Sequence[Operation], context: ActorContext) -> UnitOfWork:
     """`perform`, with which tasks were created and which changed."""
-    work = UnitOfWork(context)
+    work = UnitOfWork(context, trees=Trees(is_bounded=context.obeys_quotas))
     if supports_writable_ctes() and is_plain(operations, context):
         # Nothing is read, so nothing has to be locked before it is planned.
         work.plan(operations)

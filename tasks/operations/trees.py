@@ -6,14 +6,28 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import UUIDField
+from django.db.models import QuerySet, UUIDField
 
+from taskapi.api.errors import Conflict
 from taskapi.db.compiled import CompiledQuery, Placeholder
 from tasks.models import LIVE, Task
+
+# That one request may read and write. One operation needs two trees of 501 at most.
+MAX_TASKS = 2_000
+
+
+class TooManyTasks(Conflict):
+    default_detail = (
+        f"These operations concern more than {MAX_TASKS:,} tasks, with subtasks. Send "
+        "fewer of them at once."
+    )
 
 
 @dataclass
 class Trees:
+    """Raises TooManyTasks, unless commands and administrators write."""
+
+    is_bounded: bool = False
     tasks: dict[UUID, Task] = field(default_factory=dict)
     # Whose live children all are among `tasks`.
     expanded: set[UUID] = field(default_factory=set)
@@ -31,9 +45,20 @@ class Trees:
             for pk in emptied.values_list("pk", flat=True):
                 self.tasks.pop(pk, None)
 
+    def keep(self, found: QuerySet[Task]) -> None:
+        """Add those that are not there yet."""
+        for task in found.order_by()[: MAX_TASKS + 1] if self.is_bounded else found:
+            self.tasks.setdefault(task.pk, task)
+        self.require_bound()
+
+    def require_bound(self) -> None:
+        if self.is_bounded and len(self.tasks) > MAX_TASKS:
+            raise TooManyTasks
+
     def add_new(self, task: Task) -> None:
         self.tasks[task.pk] = task
         self.expanded.add(task.pk)
+        self.require_bound()
 
     def get(self, pk: UUID) -> Task | None:
         self.fetch([pk])
@@ -51,8 +76,7 @@ class Trees:
         """Read the live children of these tasks."""
         unknown = set(parent_ids) - self.expanded
         if unknown:
-            for task in Task.objects.filter(LIVE, parent__in=unknown):
-                self.tasks.setdefault(task.pk, task)
+            self.keep(Task.objects.filter(LIVE, parent__in=unknown))
             self.expanded |= unknown
 
     def children(self, parent_ids: Collection[UUID]) -> list[Task]:
@@ -79,8 +103,7 @@ class Trees:
     def deleted_with(self, task: Task) -> list[Task]:
         """The subtasks that went to the trash with this task, parents first."""
         root_id = task.deleted_with_id or task.pk
-        for each in Task.objects.filter(deleted_with_id=root_id):
-            self.tasks.setdefault(each.pk, each)
+        self.keep(Task.objects.filter(deleted_with_id=root_id))
         together = [
             each for each in self.tasks.values() if each.deleted_with_id == root_id
         ]

@@ -192,9 +192,11 @@ class UnitOfWork:
         return self.apply(task, {"deleted_at": self.context.now})
 
     def restore(self, task: Task) -> Task:
-        for each in [task, *self.trees.deleted_with(task)]:
+        below = self.trees.deleted_with(task)
+        for each in [task, *below]:
             values = {"deleted_at": None, "deleted_with_id": None}
-            self.apply(each, values | placement.restored(self, each))
+            added = 1 + len(below) if each is task else 0
+            self.apply(each, values | placement.restored(self, each, added))
         return task
 
     def copy(self, operation: Copy, task: Task) -> Task:

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks.models import Task, inbox_id
-from tests.factories import make_task
+from tests.factories import make_task, space
 from tests.tasks.sharing import make_project, share
 from tests.tasks.wire import details_of, error_of, titles
 
@@ -187,3 +188,61 @@ def test_copy_has_its_own_subtasks(alice_api: APIClient, alice: User) -> None:
     [below] = alice_api.get(f"/api/tasks?parent={copied}").json()["items"]
     assert below["title"] == "level 1"
     assert Task.objects.count() == 6
+
+
+def trees(owner: User, number: int, size: int) -> list[Task]:
+    """Tasks with so many subtasks each."""
+    roots = [make_task(owner) for _ in range(number)]
+    now = timezone.now()
+    below = {"title": "below", "position": "m", **space(owner)}
+    below |= {"created_at": now, "updated_at": now}
+    Task.objects.bulk_create(
+        Task(parent_id=root.pk, **below) for root in roots for _ in range(size)
+    )
+    return roots
+
+
+def test_a_task_has_five_hundred_below_it(alice_api: APIClient, alice: User) -> None:
+    [root] = trees(alice, 1, 498)
+    top, below = child(alice_api, str(root.pk)), chain(alice_api, 2)
+    assert patch(alice_api, below[0], parentId=top).status_code == 400
+    assert patch(alice_api, below[1], parentId=top).status_code == 200
+    assert details_of(post(alice_api, title="x", parentId=top)) == [
+        ("parentId", "invalid")
+    ]
+
+
+def test_restored_task_without_room_comes_to_the_top_with_its_subtasks(
+    alice_api: APIClient, alice: User
+) -> None:
+    [root] = trees(alice, 1, 497)
+    top = child(alice_api, str(root.pk))
+    below = child(alice_api, top)
+    alice_api.delete(f"/api/tasks/{top}")
+    for _ in range(2):
+        child(alice_api, str(root.pk))
+    assert post(alice_api, f"/{top}/restore").json()["parentId"] is None
+    assert alice_api.get(f"/api/tasks/{below}").json()["parentId"] == top
+
+
+@pytest.mark.parametrize("op", ["delete", "restore", "create"])
+def test_a_batch_concerns_two_thousand_tasks_at_most(
+    alice_api: APIClient, alice: User, op: str
+) -> None:
+    """However many of them are the subtasks of those that it names."""
+    roots = [str(each.pk) for each in trees(alice, 5, 499)]
+    if op == "restore":
+        for root in roots:
+            alice_api.delete(f"/api/tasks/{root}")
+    before = Task.objects.trashed().count()
+    todo: list[Any] = [{"op": op, "id": root} for root in roots]
+    if op == "create":
+        values = [{"title": "x", "parentId": root} for root in roots]
+        todo = [{"op": op, "data": each} for each in values]
+    response = post(alice_api, "/batch", operations=todo)
+
+    assert response.status_code == 409, response.content
+    assert "more than 2,000 tasks" in error_of(response)["message"]
+    assert (Task.objects.trashed().count(), Task.objects.count()) == (before, 2500)
+    response = post(alice_api, "/batch", operations=todo[:3])
+    assert response.status_code == 200, response.content
