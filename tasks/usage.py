@@ -80,10 +80,11 @@ def require_room(
 def require_room_for_label(owner_id: UUID, more: int) -> None:
     """QuotaExceeded if the space has as many labels as it may, with so many new ones.
 
-    The caller holds the owner's row.
+    The caller holds the owner's row. Members of its projects see the message, too, so
+    it names no figures.
     """
     if Label.objects.filter(owner_id=owner_id).count() + more >= settings.QUOTA_LABELS:
-        hint = f"QUOTA_LABELS: a space may have {settings.QUOTA_LABELS:,} labels."
+        hint = "QUOTA_LABELS: this space has as many labels as a space may have."
         raise QuotaExceeded(hint)
 
 

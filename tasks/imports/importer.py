@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
 
 from tasks import access
 from tasks.imports.parsers import Record
@@ -108,14 +108,18 @@ class Importer:
             batch = run(operations, author)
         except OperationFailed as failure:
             # The task was written since it was checked.
-            refusals = (access.TaskForbidden, access.TaskNotFound)
-            is_forbidden = isinstance(failure.cause, refusals)
-            problem = FORBIDDEN if is_forbidden else str(failure.cause)
-            self.reject(rows[failure.index].line, f"id: {problem}")
+            self.reject(rows[failure.index].line, problem_of(failure.cause))
             raise
         created, updated = len(batch.created), len(batch.changed)
         unchanged = len(rows) - created - updated
         self.counts.update(created=created, updated=updated, unchanged=unchanged)
+
+
+def problem_of(refusal: APIException) -> str:
+    if isinstance(refusal, ValidationError):
+        return format_errors(refusal.detail)
+    is_forbidden = isinstance(refusal, access.TaskForbidden | access.TaskNotFound)
+    return f"id: {FORBIDDEN if is_forbidden else refusal}"
 
 
 def user_id(email: str | None) -> UUID:

@@ -13,6 +13,7 @@ from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import StrictCharField
 from tasks.models import Status
 from tasks.operations import Import
+from tasks.operations.unit_of_work import require_dates
 from tasks.serializers.task import IdField, TaskCreateSerializer, VersionField
 
 ORIGIN = ("created_at", "updated_at", "version", "position")
@@ -51,6 +52,7 @@ class RowInput(TaskCreateSerializer):
             raise serializers.ValidationError(
                 {"completedAt": ["Allowed with DONE only."]}
             )
+        require_dates(attrs.get("start_at"), attrs.get("due_at"))
         return attrs
 
 

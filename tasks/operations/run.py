@@ -21,6 +21,7 @@ from tasks.fields import HISTORY_FIELDS
 from tasks.models import Project, Task, inbox_id
 from tasks.operations.changes import Copy, Create, Delete, Move, Operation
 from tasks.operations.context import ActorContext
+from tasks.operations.labels import TaskLabels
 from tasks.operations.spaces import lock_spaces, release_unchanged
 from tasks.operations.trees import Trees
 from tasks.operations.unit_of_work import OperationFailed, UnitOfWork
@@ -65,7 +66,11 @@ def perform(operations: Sequence[Operation], context: ActorContext) -> list[Task
 
 def run(operations: Sequence[Operation], context: ActorContext) -> UnitOfWork:
     """`perform`, with which tasks were created and which changed."""
-    work = UnitOfWork(context, trees=Trees(is_bounded=context.obeys_quotas))
+    work = UnitOfWork(
+        context,
+        trees=Trees(is_bounded=context.obeys_quotas),
+        labels=TaskLabels(context.obeys_quotas),
+    )
     if supports_writable_ctes() and is_plain(operations, context):
         # Nothing is read, so nothing has to be locked before it is planned.
         work.plan(operations)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -144,7 +145,7 @@ class UnitOfWork:
             placement.require_parent(self, task, project_id, values["parent_id"])
         self.complete(task, values)
         task.apply_values(values, now=now)
-        require_dates(task)
+        require_dates(task.start_at, task.due_at)
         self.created.append(task)
         self.trees.add_new(task)
         self.record_change(task, task.creation())
@@ -181,7 +182,7 @@ class UnitOfWork:
         placement.place(self, operation, task, values)
         self.complete(task, values)
         self.apply(task, values)
-        require_dates(task)
+        require_dates(task.start_at, task.due_at)
         return task
 
     def delete(self, task: Task) -> Task:
@@ -227,6 +228,6 @@ class UnitOfWork:
             self.changes.append(change)
 
 
-def require_dates(task: Task) -> None:
-    if task.start_at and task.due_at and task.start_at > task.due_at:
+def require_dates(start: datetime | None, due: datetime | None) -> None:
+    if start and due and start > due:
         raise ValidationError({"startDate": ["It is after dueDate."]})

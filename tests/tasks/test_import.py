@@ -372,6 +372,27 @@ def test_task_written_after_the_check_is_not_overwritten(
     assert titles() == [*(f"Task {n}" for n in range(5)), "mine"]
 
 
+def test_row_that_does_not_fit_what_is_stored_is_told_in_words(
+    take_in: Import, alice: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"id": ID, "title": "x", "email": alice.email}
+    take_in(jsonl(row | {"dueDate": "2027-01-31T00:00:00Z"}))
+    with pytest.raises(CommandError, match=r"failed 1\."):
+        take_in(jsonl(row | {"startDate": "2027-02-01T00:00:00Z"}), "--update")
+
+    fault = capsys.readouterr().err.partition("tasks.jsonl:")[2]
+    assert fault == "1: startDate: It is after dueDate.\n"
+
+
+def test_import_may_exceed_the_number_of_labels(
+    take_in: Import, alice: User, settings: Any
+) -> None:
+    settings.QUOTA_LABELS = 1
+    rows = [{"title": name, "labels": [name], "email": alice.email} for name in "abc"]
+
+    assert take_in(jsonl(*rows)).startswith("created 3")
+
+
 def test_same_task_made_after_the_check_is_counted_as_there(
     take_in: Import, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -425,6 +446,10 @@ ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "completed": (
         {"completedAt": "2027-01-31T00:00:00Z"},
         "completedAt: Allowed with DONE only.",
+    ),
+    "dates": (
+        {"startDate": "2027-01-31T00:00:00Z", "dueDate": "2027-01-30T00:00:00Z"},
+        "startDate: It is after dueDate.",
     ),
     "id": ({"id": "7"}, "id: Must be a valid UUID."),
     "number as id": ({"id": 7}, "id: Must be a valid UUID."),

@@ -94,4 +94,6 @@ def test_quota_of_labels_is_named(alice_api: APIClient, settings: Any) -> None:
 
     assert response.status_code == 403
     assert error_of(response)["code"] == "QUOTA_EXCEEDED"
-    assert "QUOTA_LABELS" in error_of(response)["message"]
+    assert error_of(response)["message"] == (
+        "QUOTA_LABELS: this space has as many labels as a space may have."
+    )
