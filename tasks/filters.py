@@ -246,6 +246,20 @@ def choice_filter(
     return with_schema(schema | {"description": description}, chosen)
 
 
+def text_filter(place: str, max_length: int, example: str) -> filters.Filter:
+    """A search by the method `search` of the filter set."""
+    schema = {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": max_length,
+        "pattern": r"^[^\x00]*$",
+        "description": f"Text in {place}, in any letter case and Unicode composition.",
+        "example": example,
+    }
+    chosen = TextFilter(method="search", max_length=max_length, strip=False)
+    return with_schema(schema, chosen)
+
+
 def boolean_filter(method: str, description: str) -> filters.Filter:
     schema = {"type": "boolean", "example": True, "description": description}
     return with_schema(schema, one_of(["true", "false"], method))
@@ -338,18 +352,7 @@ class TaskFilter(filters.FilterSet):
         "noop",
         "Tasks of the caller's own projects, of others' projects, or all.",
     )
-    q = with_schema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 255,
-            "pattern": r"^[^\x00]*$",
-            "description": "Text in the title or the description, in any letter "
-            "case and Unicode composition.",
-            "example": "build",
-        },
-        TextFilter(method="search", max_length=255, strip=False),
-    )
+    q = text_filter("the title or the description", 255, "build")
     sort = choice_filter(
         SORT_NAMES,
         "noop",

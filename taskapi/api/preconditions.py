@@ -70,9 +70,9 @@ class Precondition:
             return False
         return self.excluded is None or not matches_weakly(self.excluded, etag)
 
-    def require(self, etag: str, current: Any) -> None:
-        """Raise PreconditionFailed unless this is the tag of `current`."""
-        if not self.matches(etag):
+    def require(self, etag: str, current: Any, version: int | None = None) -> None:
+        """PreconditionFailed, with `current`, unless this tag and version match."""
+        if not self.matches(etag, version):
             raise PreconditionFailed(self.reason(etag), current, etag)
 
     def reason(self, etag: str, changed: str = CHANGED) -> str:

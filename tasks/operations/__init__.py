@@ -13,7 +13,6 @@ from tasks.operations.changes import (
     Import,
     Move,
     Operation,
-    PreconditionFailed,
     Restore,
     Update,
 )
@@ -32,7 +31,6 @@ __all__ = [
     "Move",
     "Operation",
     "OperationFailed",
-    "PreconditionFailed",
     "Restore",
     "UnitOfWork",
     "Update",

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from taskapi.api import preconditions
 from taskapi.api.errors import Conflict
-from taskapi.api.preconditions import NO_PRECONDITION, Precondition
+from taskapi.api.preconditions import NO_PRECONDITION, Precondition, PreconditionFailed
 from tasks import access
 from tasks.fields import get_values, split_labels, task_to_dict
 from tasks.models import Task, label_key
+
+TASK_CHANGED = "The task has changed; error.current is what it is now."
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,10 @@ def equals(task: Task, name: str, value: Any) -> bool:
     return bool(getattr(task, name) == value)
 
 
-class PreconditionFailed(preconditions.PreconditionFailed):
-    """The task is not what the client expects."""
-
-    def __init__(self, task: Task, expects: Precondition) -> None:
-        changed = "The task has changed; error.current is what it is now."
-        message = expects.reason(task.etag, changed)
-        super().__init__(message, task_to_dict(get_values(task)), task.etag)
+def require_match(task: Task, expects: Precondition) -> None:
+    """PreconditionFailed unless the task is what the client expects."""
+    if not expects.matches(task.etag, task.version):
+        # An earlier operation may have changed it, in memory only.
+        task.refresh_from_db()
+        message = expects.reason(task.etag, TASK_CHANGED)
+        raise PreconditionFailed(message, task_to_dict(get_values(task)), task.etag)

@@ -14,7 +14,6 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count, F, Max
 
-from taskapi.api import preconditions
 from taskapi.api.preconditions import Precondition
 from tasks import access, usage
 from tasks.access import CommentNotFound, ProjectAccess, TaskNotFound
@@ -24,12 +23,6 @@ from tasks.operations.context import ActorContext
 from tasks.operations.spaces import Space, lock_spaces, release_unchanged
 
 TICK = timedelta(microseconds=1)
-
-
-class PreconditionFailed(preconditions.PreconditionFailed):
-    def __init__(self, comment: Comment, expects: Precondition) -> None:
-        etag = comment_etag(comment.version)
-        super().__init__(expects.reason(etag), comment_to_dict(comment), etag)
 
 
 @dataclass
@@ -50,8 +43,8 @@ class LockedTask:
         return found
 
     def require_match(self, comment: Comment, expects: Precondition) -> None:
-        if not expects.matches(comment_etag(comment.version), comment.version):
-            raise PreconditionFailed(comment, expects)
+        current = comment_to_dict(comment)
+        expects.require(comment_etag(comment.version), current, comment.version)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db import transaction
 
-from taskapi.api import preconditions
 from taskapi.api.errors import Conflict
 from taskapi.api.preconditions import NO_PRECONDITION, Precondition
 from tasks import access
@@ -36,12 +35,6 @@ HISTORY = {
 }
 
 
-class PreconditionFailed(preconditions.PreconditionFailed):
-    def __init__(self, project: Project, role: int, expects: Precondition) -> None:
-        etag = project_etag(project.version, role)
-        super().__init__(expects.reason(etag), project_to_dict(project, role), etag)
-
-
 @dataclass
 class LockedProject:
     """A project whose owner's row is locked, and who may do what with it."""
@@ -53,9 +46,9 @@ class LockedProject:
     spaces: Mapping[UUID, Space]
 
     def require_match(self, expects: Precondition) -> None:
-        tag = project_etag(self.project.version, self.access.role)
-        if not expects.matches(tag, self.project.version):
-            raise PreconditionFailed(self.project, self.access.role, expects)
+        project, role = self.project, self.access.role
+        current = project_to_dict(project, role)
+        expects.require(project_etag(project.version, role), current, project.version)
 
     def require_no_inbox(self, verb: str) -> None:
         if self.project.is_inbox:

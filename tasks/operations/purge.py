@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from taskapi.api.preconditions import Precondition
 from tasks import access, usage
-from tasks.models import EmptiedTrash, Role, SpaceUsage, Task, etag
-from tasks.operations.changes import PreconditionFailed
+from tasks.models import EmptiedTrash, Role, SpaceUsage, Task
+from tasks.operations.changes import require_match
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import lock_spaces, release_unchanged
 
@@ -26,8 +26,7 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
         project = access.access_to_owner(task, context.owner_id)
         project.require_visible_task(task)
         project.require(Role.OWNER)
-        if not expects.matches(etag(task.version), task.version):
-            raise PreconditionFailed(task, expects)
+        require_match(task, expects)
         together = Q(pk=task_id) | Q(deleted_with_id=task_id)
         tasks = Task.objects.trashed().filter(together)
         while tasks.hard_delete_batch():

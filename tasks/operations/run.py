@@ -160,16 +160,11 @@ def charge(work: UnitOfWork, operations: Sequence[Operation]) -> None:
     is_deletion = {*map(type, operations)} == {Delete}
     for space in work.spaces.values():
         if space.is_changed:
-            tasks = [task for task in work.created if task.user_id == space.owner_id]
-            owned = {
-                pk: task
-                for pk, task in work.tasks.items()
-                if task.user_id == space.owner_id
-            }
+            owned = {t.pk for t in work.tasks.values() if t.user_id == space.owner_id}
             usage.charge(
                 space.owner_id,
                 space.revision,
-                tasks=len(tasks),
+                tasks=sum(task.pk in owned for task in work.created),
                 changes=[each for each in work.changes if each.task_id in owned],
                 is_refusable=work.context.obeys_quotas and not is_deletion,
                 tells_figures=space.owner_id == work.context.owner_id,
@@ -179,13 +174,12 @@ def charge(work: UnitOfWork, operations: Sequence[Operation]) -> None:
 def fits_one_statement(operations: Sequence[Operation]) -> bool:
     if len(operations) == 1:
         return True
-    return sum(text_length(each.values) for each in operations) <= (
-        MAX_STATEMENT_CHARACTERS
-    )
+    texts = [(o.values.get("title"), o.values.get("description")) for o in operations]
+    return sum(text_length(*each) for each in texts) <= MAX_STATEMENT_CHARACTERS
 
 
-def text_length(values: Any) -> int:
-    return len(values.get("title") or "") + len(values.get("description") or "")
+def text_length(title: str | None, description: str | None) -> int:
+    return len(title or "") + len(description or "")
 
 
 def in_statements(tasks: Sequence[Task]) -> Iterator[list[Task]]:
@@ -193,7 +187,7 @@ def in_statements(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     group: list[Task] = []
     room = MAX_STATEMENT_CHARACTERS
     for task in tasks:
-        length = len(task.title) + len(task.description or "")
+        length = text_length(task.title, task.description)
         if group and length > room:
             yield group
             group, room = [], MAX_STATEMENT_CHARACTERS

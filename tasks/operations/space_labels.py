@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Sum
 from django.db.models.functions import Coalesce, Length
 
-from taskapi.api import preconditions
 from taskapi.api.errors import Conflict
 from taskapi.api.preconditions import NO_PRECONDITION, Precondition
 from tasks import access, usage
@@ -28,12 +27,6 @@ from tasks.operations.spaces import Space, lock_spaces, release_unchanged
 # command does more, in batches.
 MAX_TASKS = 5_000
 MAX_CHARACTERS = 500_000
-
-
-class PreconditionFailed(preconditions.PreconditionFailed):
-    def __init__(self, label: Label, expects: Precondition) -> None:
-        tag = etag(label.version)
-        super().__init__(expects.reason(tag), label_to_dict(label), tag)
 
 
 @dataclass
@@ -96,8 +89,8 @@ def locked(
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         label = access.get_label(context.owner_id, label_id)
-        if not expects.matches(etag(label.version), label.version):
-            raise PreconditionFailed(label, expects)
+        current = label_to_dict(label)
+        expects.require(etag(label.version), current, label.version)
         yield LockedLabel(label, space, context)
         release_unchanged([space])
 

@@ -19,8 +19,8 @@ from tasks.operations.changes import (
     Delete,
     Import,
     Operation,
-    PreconditionFailed,
     Restore,
+    require_match,
 )
 from tasks.operations.context import ActorContext
 from tasks.operations.labels import TaskLabels
@@ -87,14 +87,8 @@ class UnitOfWork:
         project.require_visible_task(task)
         if needed > Role.VIEWER:
             project.require_editable_task(task)
-        self.require_match(operation, task)
+        require_match(task, operation.expects)
         return task
-
-    def require_match(self, operation: Operation, task: Task) -> None:
-        if not operation.expects.matches(task.etag, task.version):
-            # An earlier operation may have changed it, in memory only.
-            task.refresh_from_db()
-            raise PreconditionFailed(task, operation.expects)
 
     def access_to(self, task: Task) -> ProjectAccess:
         """For a write."""

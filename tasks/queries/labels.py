@@ -14,7 +14,7 @@ from taskapi.api.openapi import EXAMPLE_ID
 from taskapi.api.pagination import KeysetPagination
 from taskapi.db.text import Contains, Fold, literal
 from tasks import access
-from tasks.filters import ID, TextFilter, with_schema
+from tasks.filters import ID, text_filter, with_schema
 from tasks.models import Label, TaskLabel
 from tasks.queries.sources import require_project
 
@@ -44,18 +44,7 @@ class LabelFilter(filters.FilterSet):
         },
         IdFilter(method="noop"),
     )
-    q = with_schema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 50,
-            "pattern": r"^[^\x00]*$",
-            "description": "Text in the name, in any letter case and Unicode "
-            "composition.",
-            "example": "garden",
-        },
-        TextFilter(method="search", max_length=50, strip=False),
-    )
+    q = text_filter("the name", 50, "garden")
 
     class Meta:
         model = Label

@@ -13,7 +13,7 @@ from taskapi.api.pagination import IMMUTABLE_KEYS, KeysetPagination
 from taskapi.db.text import Contains, Fold, literal
 from tasks import access
 from tasks.access import Share
-from tasks.filters import CSVChoiceFilter, TextFilter, choice_filter, with_schema
+from tasks.filters import CSVChoiceFilter, choice_filter, text_filter, with_schema
 from tasks.models import Project, Role
 
 SORTS = {
@@ -44,18 +44,7 @@ class ProjectFilter(filters.FilterSet):
         "Whether archived projects are listed: only these, none (unless it is sent), "
         "or all.",
     )
-    q = with_schema(
-        {
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 255,
-            "pattern": r"^[^\x00]*$",
-            "description": "Text in the name or the description, in any letter case "
-            "and Unicode composition.",
-            "example": "garden",
-        },
-        TextFilter(method="search", max_length=255, strip=False),
-    )
+    q = text_filter("the name or the description", 255, "garden")
     sort = choice_filter(
         SORT_NAMES,
         "noop",

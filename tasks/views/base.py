@@ -78,9 +78,12 @@ class SpaceView(BaseAPIView, GenericViewSet[Any]):
     def page(self, queryset: Any) -> dict[str, Any]:
         rows = self.pages.paginate_queryset(queryset, self.request, view=self)
         items = self.get_serializer(rows, many=True).data
-        if self.action == "history":
-            s.hide_erased(items, cast(Any, self.request.user).pk)
         envelope: dict[str, Any] = self.pages.envelope(items)
+        return envelope
+
+    def history_page(self, changes: Any) -> dict[str, Any]:
+        envelope = self.page(changes)
+        s.hide_erased(envelope["items"], cast(Any, self.request.user).pk)
         return envelope
 
     # The paginator, whose class the settings name.

@@ -27,4 +27,4 @@ class HistoryViewSet(TaskView):
         if project.role < Role.OWNER:
             # What happened in other projects is not theirs to see.
             changes = changes.filter(version__gte=task.project_version)
-        return Response(self.page(changes))
+        return Response(self.history_page(changes))

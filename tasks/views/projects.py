@@ -212,4 +212,4 @@ class ProjectHistoryViewSet(ProjectView):
     def history(self, request: Request, id: UUID) -> Response:
         """List the changes of a project and its members, the last one first."""
         project, _ = self.get_project(id, Role.MANAGER)
-        return Response(self.page(project.changes.order_by("-id")))
+        return Response(self.history_page(project.changes.order_by("-id")))
