@@ -7,6 +7,7 @@ fills and drops, and explains the very statements that the request ran.
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ from rest_framework.test import APIClient  # noqa: E402
 from accounts.auth import sessions  # noqa: E402
 from accounts.auth.jwt import AccessToken  # noqa: E402
 from accounts.models import User  # noqa: E402
+from benchmarks import spaces  # noqa: E402
 
 TARGET = Path(settings.BASE_DIR) / "docs" / "queries.md"
-OTHERS, EACH, OWN = 1_000, 500, 500_000
+TASKS = 1_000_000
+MAX_LINES, MAX_SQL = 40, 2_500
 DEEP = 15_000  # the page whose cursor is followed
 PATHS = [
     "/api/tasks",
@@ -50,41 +53,19 @@ PATHS = [
     "/api/tasks?overdue=true",
     "/api/tasks?dueDate=none",
     "/api/tasks?dueAfter=2030-01-01T00:00:00Z&sort=dueDate",
+    "/api/tasks?sort=position",
+    "/api/tasks?sort=startDate",
+    "/api/tasks?sort=-completedAt",
+    "/api/tasks?label=label%207",
+    "/api/tasks?label=label%207,label%208",
+    "/api/tasks?assignee=me",
+    "/api/tasks?parent={parent}",
+    "/api/tasks?project={project}",
     "/api/tasks?q=needle",
     "/api/tasks/stats",
     "/api/tasks/trash",
 ]
-PEOPLE = """
-INSERT INTO accounts_user (id, name, email, password, role, is_active, revision,
-    session_epoch, created_at, updated_at)
-SELECT gen_random_uuid(), 'user ' || n, 'user' || n || '@example.com', '!', 'USER',
-    true, 0, 0, now(), now()
-FROM generate_series(1, %s) n
-"""
-TASKS = """
-INSERT INTO tasks_task (id, user_id, title, description, status, priority, due_at,
-    completed_at, version, revision, created_at, updated_at, deleted_at)
-SELECT gen_random_uuid(), u.id,
-    CASE WHEN n %% 4999 = 0 THEN 'Find the needle ' ELSE 'Task number ' END || n,
-    'A description of ordinary length, written to look like text, number ' || n,
-    (ARRAY['TODO','IN_PROGRESS','DONE'])[1 + n %% 3], 1 + n %% 4,
-    CASE WHEN n %% 4 > 0 THEN now() + (n %% 1000 - 500) * interval '1 day' END,
-    CASE WHEN n %% 3 = 2 THEN now() END, 1, 0,
-    now() - n * interval '1 second', now() - (n %% 7919) * interval '1 second',
-    CASE WHEN n %% 100 = 0 THEN now() END
-FROM accounts_user u, generate_series(1, %s) n WHERE u.email {whose}
-"""
-
-
-def fill() -> User:
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
-        cursor.execute(PEOPLE, [OTHERS])
-        cursor.execute(TASKS.format(whose="<> 'user1@example.com'"), [EACH])
-        cursor.execute(TASKS.format(whose="= 'user1@example.com'"), [OWN])
-        cursor.execute("VACUUM ANALYZE")
-        cursor.execute("SET statement_timeout = '5s'")
-    return User.objects.get(email="user1@example.com")
+OF_MEMBER = ["/api/tasks", "/api/tasks?cursor=", "/api/tasks?label=label%207"]
 
 
 def signed_in(user: User) -> APIClient:
@@ -96,7 +77,7 @@ def signed_in(user: User) -> APIClient:
     return client
 
 
-def explained(client: APIClient, path: str, *options: str) -> str:
+def explained(client: APIClient, path: str, *options: str, about: str = "") -> str:
     if path.endswith("cursor="):
         deep = client.get(f"{path.removesuffix('cursor=')}page={DEEP}").json()
         path += deep["nextCursor"]
@@ -109,15 +90,33 @@ def explained(client: APIClient, path: str, *options: str) -> str:
         raise SystemExit(response.content.decode())
     asked = [q["sql"] for q in queries if "tasks_task" in q["sql"]]
     shown = path.split("cursor=")[0] + ("cursor=…" if "cursor=" in path else "")
-    return f"## `GET {shown}`\n" + "".join(plan(sql, *options) for sql in asked)
+    plans = "".join(plan(sql, *options) for sql in asked)
+    return f"## `GET {shown}`{about}\n{plans}"
 
 
 def plan(sql: str, *options: str) -> str:
     wanted = ", ".join(["ANALYZE", *(options or ("COSTS OFF", "BUFFERS OFF"))])
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN ({wanted}) {sql}")
-        lines = "\n".join(row[0] for row in cursor.fetchall())
-    return f"\n```sql\n{sql}\n```\n\n```\n{lines}\n```\n"
+        lines = [row[0] for row in cursor.fetchall()]
+    # The parts of a list of many projects are alike.
+    text = "\n".join(lines[:MAX_LINES])
+    more = len(lines) - MAX_LINES
+    text += f"\n… and {more} lines like these" if more > 0 else ""
+    return f"\n```sql\n{shortened(sql)}\n```\n\n```\n{text}\n```\n"
+
+
+def shortened(sql: str) -> str:
+    """Without the columns that each list reads."""
+    sql = re.sub(r'SELECT "tasks_task"."id" AS "id",.*? FROM', "SELECT … FROM", sql)
+    return sql if len(sql) <= MAX_SQL else f"{sql[:MAX_SQL]} …"
+
+
+def places(client: APIClient) -> dict[str, str]:
+    """The project and the parent of one of the newest tasks."""
+    items = client.get("/api/tasks?limit=100").json()["items"]
+    child = next(task for task in items if task["parentId"])
+    return {"project": child["projectId"], "parent": child["parentId"]}
 
 
 def main() -> None:
@@ -125,17 +124,25 @@ def main() -> None:
 
     databases = setup_databases(verbosity=0, interactive=False)
     try:
-        client = signed_in(fill())
+        space = spaces.fill(TASKS)
+        owner, member = [
+            signed_in(User.objects.get(email=email))
+            for email in (space.owner, space.member)
+        ]
         with connection.cursor() as cursor:
             cursor.execute("SHOW server_version")
             version = cursor.fetchone()[0]
         head = (
             "# How the lists are answered\n\n"
             f"Made by `python -m benchmarks.explain` on PostgreSQL {version}: "
-            f"{OTHERS * EACH + OWN - EACH:,} tasks, {OWN:,} of them the caller's, "
-            "one in a hundred in the trash.\n\n"
+            f"{TASKS:,} tasks of one account, in its inbox and {spaces.SHARED} "
+            "projects, one in a hundred in the trash.\n\n"
         )
-        TARGET.write_text(head + "\n".join(explained(client, p) for p in PATHS))
+        named = places(owner)
+        plans = [explained(owner, path.format(**named)) for path in PATHS]
+        about = f" of a member of {spaces.SHARED} projects"
+        plans += [explained(member, path, about=about) for path in OF_MEMBER]
+        TARGET.write_text(head + "\n".join(plans))
     finally:
         teardown_databases(databases, verbosity=0)
 

@@ -1,10 +1,11 @@
-"""How an answer's time depends on how many tasks its caller has.
+"""How an answer's time depends on how many tasks its caller sees.
 
-    DATABASE_URL=postgres://... python -m benchmarks.sizes EMAIL EMAIL ...
+    python -m benchmarks.sizes 10000 1000000
 
-Asks this project's server for the same things as each of these users of that database,
-who has the fewest tasks first; their password is that of `manage.py seed`. No list is
-answered by the cache: each comes after a write of its user.
+Makes an owner of so many tasks each, with 20 projects that another account is a member
+of, and asks this project's server for the same things as each of them. No list is
+answered by the cache: each comes after a write of its caller. On throwaway servers, or
+on the database of DATABASE_URL, which keeps what was made.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import Case, all_cases
+from benchmarks.cases import Case, cases_of_members, cases_of_owners
 from benchmarks.operations import TASK
 from benchmarks.people import People
 from benchmarks.server import Ours, own_environment, services
@@ -57,24 +58,33 @@ class Asker:
 
 def main() -> None:
     arguments = parse()
-    if not os.environ.get("DATABASE_URL"):
-        sys.exit("Set DATABASE_URL to the database that has these users.")
     os.environ.update(own_environment())
     os.environ["DJANGO_SETTINGS_MODULE"] = "taskapi.settings"
-    with services() as versions, closing(Ours(arguments.port, 1, **ONE_THREAD)) as ours:
-        ours.wait()
-        askers = [Asker(People(ours.address, 0, each)) for each in arguments.emails]
-        print(f"{versions}; ms, medians of {arguments.times}\n", flush=True)
-        rows = table(askers, arguments)
+    with services() as versions:
+        spaces = fill(arguments.sizes)
+        print(f"{versions}; ms, medians of {arguments.times}", flush=True)
+        with closing(Ours(arguments.port, 1, **ONE_THREAD)) as ours:
+            ours.wait()
+            rows = table(ours, [each.owner for each in spaces], arguments)
+            rows += table(ours, [each.member for each in spaces], arguments)
         if arguments.json:
             kept = [{k: row[k] for k in ("name", "ms", "ratio")} for row in rows]
             arguments.json.write_text(json.dumps(kept, indent=1))
         explain(rows, arguments.explain)
 
 
+def fill(sizes: list[int]) -> list[Any]:
+    import django
+
+    django.setup()
+    from benchmarks import spaces
+
+    return [spaces.fill(size) for size in sizes]
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("emails", nargs="+", metavar="EMAIL")
+    parser.add_argument("sizes", nargs="+", type=int, metavar="TASKS")
     parser.add_argument("--times", type=int, default=15)
     parser.add_argument(
         "--only", action="append", help="cases with this in their names"
@@ -86,25 +96,24 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def table(askers: list[Asker], arguments: argparse.Namespace) -> list[Row]:
-    import django
-
-    django.setup()
-    emails = [asker.user.emails[0].partition("@")[0] for asker in askers]
-    print(line("", *emails, "ratio"))
+def table(ours: Ours, emails: list[str], arguments: argparse.Namespace) -> list[Row]:
+    askers = [Asker(People(ours.address, 0, each)) for each in emails]
+    names = [asker.user.emails[0].partition("@")[0] for asker in askers]
+    print(line("", *names, "ratio"))
     rows = []
-    for case in all_cases(askers[-1].user):
+    is_owner = emails[0].startswith("owner")
+    for case in (cases_of_owners if is_owner else cases_of_members)(askers[-1].user):
         if any(part in case.name for part in arguments.only or [""]):
             rows.append(measure(case, askers, arguments.times))
             figures = [f"{ms:.2f}" for ms in rows[-1]["ms"]]
             print(line(case.name, *figures, f"{rows[-1]['ratio']:.2f}"), flush=True)
     above = sum(row["ratio"] > arguments.bound for row in rows)
-    print(f"\n{above} of {len(rows)} above {arguments.bound:g}")
+    print(f"\n{above} of {len(rows)} above {arguments.bound:g}\n")
     return rows
 
 
 def line(name: str, *figures: str) -> str:
-    return f"{name:75}" + "".join(f"{figure:>10}" for figure in figures)
+    return f"{name:55}" + "".join(f"{figure:>16}" for figure in figures)
 
 
 def measure(case: Case, askers: list[Asker], times: int) -> Row:
