@@ -37,10 +37,11 @@ SELECT md5(%(owner)s::text || n)::uuid, %(owner)s, %(owner)s,
 FROM generate_series(0, %(size)s - 1) n
 """
 TASK_LABELS = """
-INSERT INTO tasks_tasklabel (task_id, label_id, task_created_at)
-SELECT md5(%(owner)s::text || n)::uuid,
-    (%(label_ids)s::uuid[])[1 + n %% %(labels)s], %(now)s - n * interval '1 second'
+INSERT INTO tasks_tasklabel (task_id, label_id, task_created_at, project_id)
+SELECT t.id, (%(label_ids)s::uuid[])[1 + n %% %(labels)s], t.created_at,
+    CASE WHEN t.deleted_at IS NULL THEN t.project_id END
 FROM generate_series(0, %(size)s - 1) n
+JOIN tasks_task t ON t.id = md5(%(owner)s::text || n)::uuid
 """
 
 

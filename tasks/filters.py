@@ -394,9 +394,9 @@ class TaskFilter(filters.FilterSet):
     def by_id(self, tasks: TaskQuerySet, name: str, value: list[Any]) -> TaskQuerySet:
         if not value:
             return tasks
-        if self.is_own and name == "created_by_id" and "me" not in value:
+        if name == "created_by_id" and self.excludes_owner(value):
             # So that the index of these is used.
-            tasks = tasks.filter(~Q(created_by_id=F("user_id")))
+            tasks = tasks.filter(~Q(created_by_id=F("user_id")), user_id=self.owner)
         ids = [self.principal_id if each == "me" else each for each in value]
         found = Q(**{f"{name}__in": [each for each in ids if each != "none"]})
         if value == ["none"]:
@@ -406,6 +406,12 @@ class TaskFilter(filters.FilterSet):
         elif len(ids) == 1:
             found = Q(**{name: ids[0]})
         return tasks.filter(found)
+
+    def excludes_owner(self, ids: list[Any]) -> bool:
+        """Whether none of these accounts, as far as is known, owns the tasks."""
+        if self.owner is None:
+            return False
+        return "me" not in ids if self.is_own else ids == ["me"]
 
     def with_labels(
         self, tasks: TaskQuerySet, name: str, value: list[str]
@@ -423,8 +429,11 @@ class TaskFilter(filters.FilterSet):
 
     def with_label(self, tasks: TaskQuerySet, key: Any) -> TaskQuerySet:
         """By a join, to be sorted by the index of the label's tasks."""
-        label = Label.objects.filter(owner_id=self.owner, key=key).values("pk")
-        labelled = tasks.filter(task_labels__label=Subquery(label))
+        labelled = tasks.filter(
+            task_labels__label=Subquery(labels_of(self.owner, [key])),
+            task_labels__project=F("project"),
+            task_labels__project__isnull=False,
+        )
         time, task = LABEL_KEY
         return labelled.alias(
             **{time: F("task_labels__task_created_at"), task: F("task_labels__task_id")}
@@ -457,6 +466,10 @@ class TaskFilter(filters.FilterSet):
 
     def noop(self, tasks: TaskQuerySet, name: str, value: str) -> TaskQuerySet:
         return tasks
+
+
+def labels_of(owner_id: Any, keys: list[Any]) -> QuerySet[Label, Any]:
+    return Label.objects.filter(owner_id=owner_id, key__in=keys).values("pk")
 
 
 class Shape(NamedTuple):

@@ -35,6 +35,8 @@ def engine_options(*, prepare: bool) -> dict[str, dict[str, Any]]:
                     "idle_in_transaction_session_timeout": "10s",
                     # Compiling a search takes longer than running it.
                     "jit": "off",
+                    # Starting other processes takes longer than reading a page.
+                    "max_parallel_workers_per_gather": "0",
                 }.items()
             ),
         },

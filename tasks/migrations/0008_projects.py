@@ -399,6 +399,17 @@ class Migration(migrations.Migration):
                         to="tasks.label",
                     ),
                 ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="tasks.project",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
@@ -504,7 +515,18 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="tasklabel",
             index=models.Index(
-                fields=["label", "task_created_at", "task"], name="task_of_label"
+                fields=["label", "task_created_at", "task"],
+                include=["project"],
+                condition=Q(("project__isnull", False)),
+                name="task_of_label",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="tasklabel",
+            index=models.Index(
+                fields=["label", "project", "task_created_at", "task"],
+                condition=Q(("project__isnull", False)),
+                name="task_of_label_in_project",
             ),
         ),
         migrations.AddConstraint(

@@ -49,17 +49,32 @@ BEGIN
     RETURN NEW;
 END
 $function$;
+CREATE OR REPLACE FUNCTION tasks_labels_of_task() RETURNS trigger
+LANGUAGE plpgsql AS $function$
+BEGIN
+    UPDATE tasks_tasklabel SET
+        project_id = CASE WHEN NEW.deleted_at IS NULL THEN NEW.project_id END
+    WHERE task_id = NEW.id;
+    RETURN NULL;
+END
+$function$;
 CREATE OR REPLACE TRIGGER inbox_of_account AFTER INSERT ON accounts_user
     FOR EACH ROW EXECUTE FUNCTION tasks_inbox_of_account();
 CREATE OR REPLACE TRIGGER project_of_task BEFORE INSERT ON tasks_task
     FOR EACH ROW WHEN (NEW.project_id IS NULL)
     EXECUTE FUNCTION tasks_project_of_task();
+CREATE OR REPLACE TRIGGER labels_of_task AFTER UPDATE OF deleted_at ON tasks_task
+    FOR EACH ROW WHEN (NEW.labels <> ''
+        AND (NEW.deleted_at IS NULL) <> (OLD.deleted_at IS NULL))
+    EXECUTE FUNCTION tasks_labels_of_task();
 """
 DROP = """
+DROP TRIGGER IF EXISTS labels_of_task ON tasks_task;
 DROP TRIGGER IF EXISTS project_of_task ON tasks_task;
 DROP TRIGGER IF EXISTS inbox_of_account ON accounts_user;
-DROP FUNCTION IF EXISTS tasks_project_of_task(), tasks_inbox_of_account(),
-    tasks_make_inbox(uuid), tasks_position(uuid, timestamptz), tasks_inbox_id(uuid);
+DROP FUNCTION IF EXISTS tasks_labels_of_task(), tasks_project_of_task(),
+    tasks_inbox_of_account(), tasks_make_inbox(uuid),
+    tasks_position(uuid, timestamptz), tasks_inbox_id(uuid);
 """
 # By the key, so that each batch starts where the last one ended.
 NEXT = """

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 
 def label_key(name: str) -> str:
@@ -55,6 +56,10 @@ class Label(models.Model):
         return before
 
 
+# Of tasks that are not in the trash.
+LIVE = Q(project__isnull=False)
+
+
 class TaskLabel(models.Model):
     """A label on a task; the names are on the task itself, too."""
 
@@ -70,6 +75,16 @@ class TaskLabel(models.Model):
     )
     # The task's, which never changes: lists by label are read in its order.
     task_created_at = models.DateTimeField()
+    # The task's, and null while it is in the trash: such tasks are counted without
+    # being read.
+    project = models.ForeignKey(
+        "tasks.Project",
+        models.DO_NOTHING,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
 
     class Meta:
         constraints = [
@@ -77,8 +92,16 @@ class TaskLabel(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["label", "task_created_at", "task"], name="task_of_label"
-            )
+                fields=["label", "task_created_at", "task"],
+                include=["project"],
+                condition=LIVE,
+                name="task_of_label",
+            ),
+            models.Index(
+                fields=["label", "project", "task_created_at", "task"],
+                condition=LIVE,
+                name="task_of_label_in_project",
+            ),
         ]
 
     def __str__(self) -> str:

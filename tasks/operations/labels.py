@@ -1,11 +1,12 @@
 """The labels of tasks in one unit of work."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 
 from tasks import usage
 from tasks.fields import split_labels
@@ -13,6 +14,8 @@ from tasks.models import Label, Task, TaskLabel, label_key
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import Space, finish, lock_spaces
 
+# Of a task, what its labels know of where it is.
+PLACE = {"project_id", "deleted_at"}
 # A label by its key, in each space.
 Found = dict[UUID, dict[str, Label]]
 
@@ -24,6 +27,7 @@ class TaskLabels:
     new: list[Label] = field(default_factory=list)
     # Whose rows have to be written, by the task's id.
     tasks: dict[UUID, tuple[Task, list[Label]]] = field(default_factory=dict)
+    moved: set[UUID] = field(default_factory=set)
 
     def set(self, task: Task, names: Iterable[str], space: Space, now: datetime) -> str:
         """The column's value for a task that shall have these labels and no others.
@@ -66,18 +70,39 @@ class TaskLabels:
         space.is_changed = True
         return label
 
+    def follow(self, task: Task, changed: Collection[str]) -> None:
+        """Of a task that moved to another project, to the trash or out of it."""
+        if task.labels and PLACE & {*changed}:
+            self.moved.add(task.pk)
+
     def write(self) -> None:
         """After the tasks."""
         if self.new:
             Label.objects.bulk_create(self.new)
-        if not self.tasks:
-            return
+        if self.moved:
+            move(self.moved)
+        if self.tasks:
+            self.write_tasks()
+
+    def write_tasks(self) -> None:
         TaskLabel.objects.filter(task__in=self.tasks).delete()
         TaskLabel.objects.bulk_create(
-            TaskLabel(task=task, label=label, task_created_at=task.created_at)
+            TaskLabel(
+                task=task,
+                label=label,
+                task_created_at=task.created_at,
+                project_id=None if task.deleted_at else task.project_id,
+            )
             for task, labels in self.tasks.values()
             for label in labels
         )
+
+
+def move(task_ids: Collection[UUID]) -> None:
+    """Have the labels of these tasks know where they are."""
+    live = Task.objects.live().filter(pk=OuterRef("task_id"))
+    labelled = TaskLabel.objects.filter(task__in=task_ids)
+    labelled.update(project_id=Subquery(live.values("project_id")))
 
 
 def make_labels(

@@ -210,6 +210,7 @@ class UnitOfWork:
         if change:
             if not task._state.adding:  # else its insert has the final values
                 self.changed[task.pk] = task
+                self.labels.follow(task, values)
             self.record_change(task, change)
         return task
 

@@ -86,9 +86,7 @@ def select_labels(principal: Any, sent: dict[str, str]) -> tuple[QuerySet[Label]
 def of_project(principal: Any, pk: UUID) -> tuple[QuerySet[Label], int]:
     """The labels of its live tasks, and the revision of its space."""
     project = require_project(access.get_accesses(principal.pk, [pk]), pk)
-    live = TaskLabel.objects.filter(
-        label=OuterRef("pk"), task__project_id=pk, task__deleted_at=None
-    )
+    live = TaskLabel.objects.filter(label=OuterRef("pk"), project_id=pk)
     labels = access.labels_of(project.owner_id).filter(Exists(live))
     if project.owner_id == principal.pk:
         return labels, principal.revision

@@ -33,13 +33,15 @@ from tasks.fields import COLUMNS
 from tasks.filters import (
     FOLDED_KEYS,
     LABEL_KEY,
+    ONE,
     Shape,
     TaskFilter,
     Where,
     due_days,
+    labels_of,
     parse_filters,
 )
-from tasks.models import Task
+from tasks.models import Task, TaskLabel
 from tasks.queries import search
 from tasks.queries.sources import MAX_WEIGHT, NOWHERE, Selection, Sources, weight
 
@@ -47,6 +49,7 @@ BY_ACCOUNT = {"assignee", "createdBy"}
 NOW = Placeholder("now", DateTimeField())
 TASK = Placeholder("task", UUIDField())
 TEXT = Placeholder("q", TextField())
+LABEL = Placeholder("label", TextField())
 # Parameters: a literal LIMIT would make PostgreSQL cache a generic plan.
 USER_ID, PROJECT_ID = COLUMNS.index("user_id"), COLUMNS.index("project_id")
 LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
@@ -118,9 +121,9 @@ class CompiledTaskList:
         Made anew for each statement: what is kept would take many times its SQL.
         """
         found = []
-        for tasks, revision, owner, is_own in self.sources.each():
-            filtered = shape.apply(tasks.live(), NOW, owner, is_own)
-            found.append((filtered, revision))
+        for each in self.sources.each():
+            filtered = shape.apply(each.tasks.live(), NOW, each.owner, each.is_own)
+            found.append((filtered, each.revision))
         return found
 
     def rows(
@@ -177,8 +180,8 @@ class CompiledTaskList:
     @cached_property
     def count(self) -> CompiledQuery:
         parts = [
-            CompiledQuery.compile(tasks.order_by().values_list("pk"), LIMIT).fragment
-            for tasks, _ in self.filtered(self.shape)
+            CompiledQuery.compile(counted.order_by(), LIMIT).fragment
+            for counted in self.countable()
         ]
         sql, params = parts[0]
         if len(parts) > 1:
@@ -186,6 +189,20 @@ class CompiledTaskList:
             sql, params = f"{sql}{LIMIT[0]}", [*params, *LIMIT[1]]
         counted = f"SELECT COUNT(*) FROM ({sql}) counted", params  # noqa: S608
         return CompiledQuery(counted, is_prepared=self.is_prepared)
+
+    def countable(self) -> list[Any]:
+        """The ids of each source: of labels' tasks without reading the tasks."""
+        if [name for name, _ in self.shape.filters] != ["label"]:
+            return [tasks.values_list("pk") for tasks, _ in self.filtered(self.shape)]
+        chosen = self.shape.filters[0][1]
+        keys = [LABEL] if chosen == ONE else [*chosen]
+        live = TaskLabel.objects.filter(project__isnull=False)
+        return [
+            live.filter(each.place, label__in=labels_of(each.owner, keys))
+            .values_list("task_id")
+            .distinct()
+            for each in self.sources.each()
+        ]
 
     def compile_pages_after(self, has_value: bool) -> list[CompiledQuery]:
         sources = self.filtered(self.shape)

@@ -39,6 +39,8 @@ class Source(NamedTuple):
     revision: Placeholder
     owner: Any
     is_own: bool
+    # Of the tasks, or of what else has a project.
+    place: Q
 
 
 class Sources(NamedTuple):
@@ -53,8 +55,9 @@ class Sources(NamedTuple):
         shared = [shared_source(n) for n in range(self.projects)]
         if not self.own:
             return shared
-        tasks = own_tasks(self.own, PRINCIPAL)
-        return [Source(tasks, revision_of(OWN), PRINCIPAL.pk, is_own=True), *shared]
+        place = own_place(self.own, PRINCIPAL)
+        tasks, owner = access.own_tasks(PRINCIPAL).filter(place), PRINCIPAL.pk
+        return [Source(tasks, revision_of(OWN), owner, True, place), *shared]
 
 
 NOWHERE = Sources("", 0)
@@ -68,25 +71,26 @@ def weight(shape: Any, sources: Sources) -> int:
 def shared_source(number: int) -> Source:
     pk = Placeholder(f"project{number}", UUIDField())
     owner = Subquery(Project.objects.filter(pk=pk).values("owner_id"))
-    tasks = Task.objects.filter(project_id=pk)
-    return Source(tasks, revision_of(f"{number}"), owner, is_own=False)
+    place = Q(project_id=pk)
+    revision = revision_of(f"{number}")
+    return Source(Task.objects.filter(place), revision, owner, False, place)
 
 
 def revision_of(name: str) -> Placeholder:
     return Placeholder(f"revision_{name}", PositiveBigIntegerField())
 
 
-def own_tasks(kind: str, principal: Any) -> TaskQuerySet:
-    tasks = access.own_tasks(principal)
+def own_place(kind: str, principal: Any) -> Q:
+    """What is in the principal's own projects of that kind."""
     if kind == "all":
-        return tasks
+        return Q()
     mine = Project.objects.filter(owner_id=principal.pk)
     if kind == "active":
-        return tasks.filter(~Q(project__in=mine.filter(HIDDEN_PROJECT)))
-    archived = mine.filter(archived_at__isnull=False, deleted_at=None)
+        return ~Q(project__in=mine.filter(HIDDEN_PROJECT))
     if kind == "archived":
-        return tasks.filter(project__in=archived)
-    return tasks.filter(~Q(project__in=mine.filter(deleted_at__isnull=False)))
+        archived = mine.filter(archived_at__isnull=False, deleted_at=None)
+        return Q(project__in=archived)
+    return ~Q(project__in=mine.filter(deleted_at__isnull=False))
 
 
 @dataclass
@@ -103,8 +107,10 @@ class Selection:
     def tasks(self, principal: Any) -> TaskQuerySet:
         """All of them as one queryset, which is not compiled."""
         found = Task.objects.filter(project__in=self.projects)
-        own = self.sources.own
-        return found | own_tasks(own, principal) if own else found
+        if not self.sources.own:
+            return found
+        place = own_place(self.sources.own, principal)
+        return found | access.own_tasks(principal).filter(place)
 
     def values(self, start: Any) -> dict[str, Any]:
         """To bind; `start` are the revisions at the start of a walk, if it is one."""

@@ -35,6 +35,7 @@ LIMITS = {
     "lock_timeout": "3s",
     "idle_in_transaction_session_timeout": "10s",
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 # Fewer connections than the server's threads want, so that they change hands.
 CONFIGURATION = """

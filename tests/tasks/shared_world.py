@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from taskapi.http.redis import circuit_breaker
 from tasks.fields import get_values, task_to_dict
-from tasks.models import Project, Role, Task, inbox_id
+from tasks.models import Project, Role, Task, TaskLabel, inbox_id
 from tests.factories import api_of, make_task, make_user
 from tests.tasks import sharing
 from tests.tasks.cache_faults import MODES, CacheFaults
@@ -112,6 +112,7 @@ class SharedWorld(RuleBasedStateMachine):
         for pk, before in model.tasks.items():
             agree(rows[pk], before, changes.get(pk), is_moved=pk in moved)
         model.tasks = rows
+        self.require_labels_in_place()
         assert not [pk for pk in rows if pk not in model.trash and model.is_taken(pk)]
         self.changed = {*added, *changes}
         self.touched = sorted(self.changed)[:2]
@@ -129,6 +130,13 @@ class SharedWorld(RuleBasedStateMachine):
             if t.deleted_at
         }
         return {str(t.pk): task_to_dict(get_values(t)) for t in tasks}
+
+    def require_labels_in_place(self) -> None:
+        """That lists by label count what they show."""
+        labelled = TaskLabel.objects.filter(task__user__in=self.users)
+        for each in labelled.select_related("task"):
+            place = None if each.task.deleted_at else each.task.project_id
+            assert each.project_id == place
 
     def task(self, pick: int, project: str | None = None) -> str:
         """Three times of four one of that project, if it has any."""

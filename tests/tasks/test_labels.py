@@ -3,10 +3,15 @@
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Label, TaskLabel
+from tasks.models import Label, Task, TaskLabel
+from tests.tasks.sharing import archive, delete, make_project, share
 from tests.tasks.wire import details_of, error_of, titles
 
 
@@ -44,6 +49,62 @@ def test_patch_replaces_the_set(alice_api: APIClient) -> None:
     assert sorted(names) == ["b", "c"]
     again = alice_api.patch(f"/api/tasks/{pk}", {"labels": ["C", "B"]}, format="json")
     assert again.json()["version"] == 2
+
+
+@pytest.mark.usefixtures("more_than_a_page")
+def test_label_counts_live_tasks_of_visible_projects(
+    alice_api: APIClient, alice: User
+) -> None:
+    project = make_project(alice)
+    pk = create(alice_api, "a").json()["id"]
+
+    def total(query: str = "") -> int:
+        body = alice_api.get(f"/api/tasks?label=a&limit=1{query}").json()
+        return int(body["total"])
+
+    several = alice_api.get("/api/tasks?label=a,b&limit=1").json()
+    assert (total(), several["total"]) == (3, 3)
+    alice_api.delete(f"/api/tasks/{pk}")
+    assert total() == 2
+    alice_api.post(f"/api/tasks/{pk}/restore")
+    assert total() == 3
+    move = {"projectId": str(project.pk)}
+    alice_api.post(f"/api/tasks/{pk}/move", move, format="json")
+    assert (total(), total(f"&project={project.pk}")) == (3, 1)
+    archive(project)
+    assert (total(), total("&archived=true"), total("&archived=all")) == (2, 1, 3)
+    delete(project)
+    assert (total(), total("&archived=all")) == (2, 2)
+
+
+@pytest.fixture
+def more_than_a_page(alice_api: APIClient) -> None:
+    for _ in range(2):
+        create(alice_api, "a", "b")
+
+
+@pytest.mark.usefixtures("more_than_a_page")
+def test_tasks_of_a_label_are_counted_without_reading_them(
+    alice_api: APIClient, alice: User, bob: User
+) -> None:
+    share(make_project(bob), alice)
+    with CaptureQueriesContext(connection) as queries:
+        alice_api.get("/api/tasks?label=a&limit=1")
+
+    [counted] = [q["sql"] for q in queries if "COUNT(" in q["sql"]]
+    assert '"tasks_task"' not in counted
+
+
+@pytest.mark.usefixtures("more_than_a_page")
+def test_label_counts_what_the_previous_release_deletes(alice_api: APIClient) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL serves two releases at once")
+    one = Task.objects.latest("created_at")
+    for deleted_at in (timezone.now(), None):
+        Task.objects.filter(pk=one.pk).update(deleted_at=deleted_at)
+        cache.clear()
+        body = alice_api.get("/api/tasks?label=a&limit=1").json()
+        assert body["total"] == (1 if deleted_at else 2)
 
 
 def test_list_is_filtered_by_any_of_several(alice_api: APIClient) -> None:
