@@ -6,16 +6,23 @@ each role may what those below it may.
 
 `principal.reads_projects` is false for accounts whose tasks are all their own and in
 projects that are neither archived nor in the trash: then no project has to be read.
+`principal.project_ids` are the projects that its personal token covers: to all others
+it is a stranger, and so it is to what concerns a whole space. None are all projects.
 """
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied
+from rest_framework.exceptions import (
+    APIException,
+    NotFound,
+    PermissionDenied,
+    ValidationError,
+)
 
 from taskapi.api.errors import Conflict
 from tasks.models import (
@@ -26,6 +33,7 @@ from tasks.models import (
     Project,
     Role,
     Task,
+    TaskLabel,
     TaskQuerySet,
     inbox_id,
 )
@@ -58,6 +66,16 @@ class ProjectForbidden(PermissionDenied):
     default_detail = "This project belongs to somebody else."
 
 
+class NotCovered(PermissionDenied):
+    default_detail = "The personal token does not cover this project."
+
+
+class SpaceNotCovered(PermissionDenied):
+    default_detail = (
+        "This concerns all of your projects, and the personal token covers some."
+    )
+
+
 class LabelNotFound(NotFound):
     default_detail = "Label not found."
 
@@ -76,6 +94,10 @@ class RoleForbidden(PermissionDenied):
         )
 
 
+# The ids of projects that a personal token covers; None for all.
+Covered = Collection[UUID] | None
+
+
 class Principal(Protocol):
     """`request.user`, or the placeholder for it in a compiled query."""
 
@@ -84,6 +106,9 @@ class Principal(Protocol):
 
     @property
     def reads_projects(self) -> bool: ...
+
+    @property
+    def project_ids(self) -> Covered: ...
 
 
 @dataclass(frozen=True)
@@ -95,11 +120,21 @@ class ProjectAccess:
     role: int
     is_archived: bool = False
     is_deleted: bool = False
+    # By the personal token; where it is not, `role` is 0.
+    is_covered: bool = True
+
+    def refusal(
+        self, exists: type[APIException], erased: type[APIException]
+    ) -> APIException:
+        """Why a stranger is refused."""
+        if not self.is_covered:
+            return NotCovered()
+        return forbidden(self.owner_id, exists, erased)
 
     def require(self, needed: Role) -> None:
-        """ProjectForbidden for strangers, RoleForbidden."""
+        """ProjectForbidden for strangers, NotCovered, RoleForbidden."""
         if not self.role:
-            raise forbidden(self.owner_id, ProjectForbidden, ProjectNotFound)
+            raise self.refusal(ProjectForbidden, ProjectNotFound)
         if self.role < needed:
             raise RoleForbidden(self.role, needed)
 
@@ -115,7 +150,7 @@ class ProjectAccess:
         the task with it, and for members where it took a task that was there already.
         """
         if not self.role:
-            raise forbidden(task.user_id, TaskForbidden, TaskNotFound)
+            raise self.refusal(TaskForbidden, TaskNotFound)
         if self.is_deleted and (not task.deleted_at or self.role < Role.OWNER):
             raise TaskNotFound
 
@@ -161,8 +196,38 @@ def own(owner_id: UUID, project_id: UUID | None) -> ProjectAccess:
     return ProjectAccess(project_id or inbox_id(owner_id), owner_id, Role.OWNER)
 
 
+def is_covered(covered: Covered, project_id: UUID) -> bool:
+    return covered is None or project_id in covered
+
+
+def covered_by(principal: Principal, rows: QuerySet[Any], column: str) -> Any:
+    """Those rows whose project, in this column, the principal's token covers."""
+    if principal.project_ids is None:
+        return rows
+    return rows.filter(**{f"{column}__in": principal.project_ids})
+
+
+def require_space(covered: Covered) -> None:
+    """SpaceNotCovered, for what concerns more than projects that a token covers."""
+    if covered is not None:
+        raise SpaceNotCovered
+
+
+def require_projects(user: Principal, project_ids: Collection[UUID]) -> None:
+    """See settings.PERSONAL_TOKEN_PROJECTS; ValidationError for a project that does not
+    exist, ProjectForbidden for one that the user may not see.
+    """
+    accesses = get_accesses(user.pk, project_ids)
+    for pk in project_ids:
+        found = accesses.get(pk)
+        if found is None or (found.is_deleted and found.role):
+            hint = f"There is no project {pk}."
+            raise ValidationError({"projectIds": [hint]}, "invalid")
+        found.require(Role.VIEWER)
+
+
 def get_accesses(
-    principal_id: UUID, project_ids: Collection[UUID]
+    principal_id: UUID, project_ids: Collection[UUID], covered: Covered = None
 ) -> dict[UUID, ProjectAccess]:
     """The access to each of these projects that exists, in one statement."""
     # Nothing of an erased account exists for anybody.
@@ -173,15 +238,22 @@ def get_accesses(
         pk: ProjectAccess(
             pk,
             owner_id,
-            Role.OWNER if owner_id == principal_id else role or 0,
+            role_of(is_own=owner_id == principal_id, role=role)
+            if is_covered(covered, pk)
+            else 0,
             archived_at is not None,
             deleted_at is not None or destroyed_at is not None,
+            is_covered(covered, pk),
         )
         for pk, owner_id, role, archived_at, deleted_at, destroyed_at in (
             projects.values_list(*columns)
         )
         if destroyed_at is None
     }
+
+
+def role_of(*, is_own: bool, role: int | None) -> int:
+    return Role.OWNER if is_own else role or 0
 
 
 def with_role(projects: QuerySet[Project], principal_id: UUID) -> QuerySet[Project]:
@@ -194,7 +266,8 @@ def with_role(projects: QuerySet[Project], principal_id: UUID) -> QuerySet[Proje
 
 def get_access(principal: Principal, project_id: UUID) -> ProjectAccess:
     """ProjectNotFound, also for a project in the trash."""
-    access = get_accesses(principal.pk, [project_id]).get(project_id)
+    accesses = get_accesses(principal.pk, [project_id], principal.project_ids)
+    access = accesses.get(project_id)
     if access is None or (access.is_deleted and access.role):
         raise ProjectNotFound
     return access
@@ -204,22 +277,32 @@ def access_to_task(principal: Principal, task: Task) -> ProjectAccess:
     """The principal's access to the project of a task; reads nothing where it can."""
     if task.user_id == principal.pk and not principal.reads_projects:
         return own(task.user_id, task.project_id)
-    return access_to_owner(task, principal.pk)
+    return access_to_owner(task, principal.pk, principal.project_ids)
 
 
-def access_to_owner(task: Task, principal_id: UUID) -> ProjectAccess:
+def access_to_owner(
+    task: Task, principal_id: UUID, covered: Covered = None
+) -> ProjectAccess:
     """The access to the project of a task, in the trash or not."""
-    accesses = get_accesses(principal_id, [task.project_id])
-    return access_in(accesses, task, principal_id)
+    accesses = get_accesses(principal_id, [task.project_id], covered)
+    return access_in(accesses, task, principal_id, covered)
 
 
 def access_in(
-    accesses: dict[UUID, ProjectAccess], task: Task, principal_id: UUID
+    accesses: dict[UUID, ProjectAccess],
+    task: Task,
+    principal_id: UUID,
+    covered: Covered = None,
 ) -> ProjectAccess:
     """The access to a task's project; of one that was destroyed, the owner keeps it."""
-    role = Role.OWNER if task.user_id == principal_id else 0
+    has_project = is_covered(covered, task.project_id)
+    is_owner = has_project and task.user_id == principal_id
     destroyed = ProjectAccess(
-        task.project_id, task.user_id, role, is_archived=False, is_deleted=True
+        task.project_id,
+        task.user_id,
+        Role.OWNER if is_owner else 0,
+        is_deleted=True,
+        is_covered=has_project,
     )
     return accesses.get(task.project_id, destroyed)
 
@@ -240,22 +323,28 @@ def visible_to(principal: Principal) -> TaskQuerySet:
         project__in=Project.objects.live().filter(owner__erased_at=None),
     )
     deleted = Project.objects.filter(owner_id=principal.pk, deleted_at__isnull=False)
-    return Task.objects.filter(
+    found = Task.objects.filter(
         Q(user_id=principal.pk) & ~Q(project__in=deleted)
         | Q(project__in=shared.values("project"))
     )
+    return cast(TaskQuerySet, covered_by(principal, found, "project"))
 
 
 def trash_of(principal: Principal) -> TaskQuerySet:
     """The tasks that were deleted in the principal's own space."""
-    return own_tasks(principal).trashed()
+    found = own_tasks(principal).trashed()
+    return cast(TaskQuerySet, covered_by(principal, found, "project"))
 
 
 def get_trashed(principal: Principal, pk: UUID) -> Task:
-    """A deleted task of the principal's own space; TaskNotFound, TaskForbidden."""
+    """A deleted task of the principal's own space; TaskNotFound, TaskForbidden,
+    NotCovered.
+    """
     task = Task.objects.trashed().filter(pk=pk).first()
     if task is None:
         raise TaskNotFound
+    if not is_covered(principal.project_ids, task.project_id):
+        raise NotCovered
     if task.user_id != principal.pk:
         raise forbidden(task.user_id, TaskForbidden, TaskNotFound)
     return task
@@ -273,6 +362,11 @@ def get_task(principal: Principal, pk: UUID) -> tuple[Task, ProjectAccess]:
     return task, access
 
 
+def sees_all_history(principal: Principal, project: ProjectAccess) -> bool:
+    """Whether also what happened to a task before it came into this project."""
+    return project.role == Role.OWNER and principal.project_ids is None
+
+
 def get_comment(principal: Principal, task_id: UUID, comment_id: UUID) -> Comment:
     """A comment on a task, live or deleted; TaskNotFound, TaskForbidden,
     CommentNotFound.
@@ -286,6 +380,31 @@ def get_comment(principal: Principal, task_id: UUID, comment_id: UUID) -> Commen
 
 def labels_of(owner_id: UUID) -> QuerySet[Label]:
     return Label.objects.filter(owner_id=owner_id)
+
+
+def visible_labels(principal: Principal) -> QuerySet[Label]:
+    """The labels of the own space; for a token that covers some projects, those of
+    their live tasks.
+    """
+    labels = labels_of(principal.pk)
+    if principal.project_ids is None:
+        return labels
+    live = TaskLabel.objects.filter(
+        label=OuterRef("pk"),
+        task__project__in=principal.project_ids,
+        task__project__deleted_at=None,
+        task__deleted_at=None,
+    )
+    return labels.filter(Exists(live))
+
+
+def get_visible_label(principal: Principal, pk: UUID) -> Label:
+    """LabelNotFound, LabelForbidden, NotCovered."""
+    label = get_label(principal.pk, pk)
+    is_narrowed = principal.project_ids is not None
+    if is_narrowed and not visible_labels(principal).filter(pk=pk).exists():
+        raise NotCovered("The personal token covers no project with this label.")
+    return label
 
 
 def get_label(principal_id: UUID, pk: UUID) -> Label:
@@ -302,12 +421,18 @@ def require_shown(principal: Principal, tasks: Iterable[dict[str, Any]]) -> None
     """TaskForbidden unless the principal may still see these tasks, as a response has
     shown them.
     """
-    foreign = {each["id"] for each in tasks if each["userId"] != str(principal.pk)}
+    covered = principal.project_ids
+    foreign = {
+        each["id"]
+        for each in tasks
+        if covered is not None or each["userId"] != str(principal.pk)
+    }
     if not foreign:
         return
     stored = Task.objects.filter(pk__in=foreign)
-    accesses = get_accesses(principal.pk, {each.project_id for each in stored})
-    roles = [access_in(accesses, each, principal.pk) for each in stored]
+    projects = {each.project_id for each in stored}
+    accesses = get_accesses(principal.pk, projects, covered)
+    roles = [access_in(accesses, each, principal.pk, covered) for each in stored]
     visible = [each for each in roles if each.role and not each.is_deleted]
     if len(visible) < len(foreign):
         raise TaskForbidden
@@ -345,8 +470,9 @@ def get_shares(principal_id: UUID) -> list[Share]:
 
 
 def get_shares_of(principal: Principal) -> list[Share]:
-    """`get_shares`, without a statement where there are none."""
-    return get_shares(principal.pk) if principal.reads_projects else []
+    """`get_shares` that the token covers, without a statement where there are none."""
+    shares = get_shares(principal.pk) if principal.reads_projects else []
+    return [each for each in shares if is_covered(principal.project_ids, each.id)]
 
 
 def projects_visible_to(
@@ -356,11 +482,15 @@ def projects_visible_to(
     found = Q(pk__in=[share.id for share in shares])
     if own:
         found |= Q(owner_id=principal.pk)
-    return Project.objects.live().filter(found)
+    return cast(
+        QuerySet[Project],
+        covered_by(principal, Project.objects.live().filter(found), "pk"),
+    )
 
 
 def trashed_projects_of(principal: Principal) -> QuerySet[Project]:
-    return Project.objects.filter(owner_id=principal.pk).trashed()
+    found = Project.objects.filter(owner_id=principal.pk).trashed()
+    return cast(QuerySet[Project], covered_by(principal, found, "pk"))
 
 
 def get_project(
@@ -389,9 +519,11 @@ def people(principal: Principal, ids: Collection[UUID]) -> QuerySet[Any]:
     """
     mine = Membership.objects.filter(user_id=principal.pk)
     left = FormerMember.objects.filter(user_id=principal.pk)
-    members = Membership.objects.filter(user__in=ids)
-    former = FormerMember.objects.filter(user__in=ids)
-    owners = Project.objects.filter(owner__in=ids)
+    members, former = (
+        covered_by(principal, model._default_manager.filter(user__in=ids), "project")
+        for model in (Membership, FormerMember)
+    )
+    owners = covered_by(principal, Project.objects.filter(owner__in=ids), "pk")
     is_mine, was_mine = Q(project__owner_id=principal.pk), left.values("project")
     # Who joined a project after the principal had left it never shared it.
     met = left.filter(project=OuterRef("project"), left_at__gte=OuterRef("joined_at"))

@@ -159,6 +159,10 @@ class User(AbstractBaseUser):
     email_token_hash = models.CharField(max_length=64, null=True, editable=False)
     email_token_expires_at = models.DateTimeField(null=True, editable=False)
     last_login = None
+    # Of a principal (accounts.auth): the personal token that the request was sent with,
+    # and the projects that this covers; None for a session, and for all projects.
+    token_id: UUID | None = None
+    project_ids: frozenset[UUID] | None = None
     loaded_fields: dict[str, Any]
 
     objects: ClassVar[UserManager] = UserManager()

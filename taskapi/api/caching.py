@@ -26,7 +26,7 @@ CACHE_HEADERS = {"Cache-Control": "private, no-cache"}
 
 
 class CachedList:
-    """The cached response to one user's list request.
+    """The cached response to one principal's list request.
 
     `version` names the shape of the items: a new release reads no entries of the old.
     `state` changes with everything that the list shows; it is the user's revision where
@@ -37,9 +37,10 @@ class CachedList:
         user: Any = request.user
         self.request, self.state = request._request, state or str(user.revision)
         query = self.request.META.get("QUERY_STRING", "")
-        # With the user: lists of two users at one URL never match each other's tag.
-        name = digest(f"{user.pk} {self.request.path}?{query}".encode())
-        self.key = prefixed(f"list:{version}:{user.pk}:{name}")
+        # Lists of two principals at one URL never match each other's tag.
+        principal = user.token_id or user.pk
+        name = digest(f"{principal} {self.request.path}?{query}".encode())
+        self.key = prefixed(f"list:{version}:{principal}:{name}")
         self.etag = f'W/"{version}-{self.state}-{name}"'
 
     def load(self) -> bytes | None:

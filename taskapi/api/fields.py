@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -13,6 +14,9 @@ from taskapi.db.text import ascii_only
 SPACE = r"\s\x1c-\x1f\x85"
 ANY_TEXT = r"^[^\x00]*$"
 NOT_BLANK = rf"^[^\x00]*[^\x00{SPACE}][^\x00]*$"
+
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def reject_surrogates(value: str) -> None:
@@ -100,3 +104,12 @@ class StrictBooleanField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class IdField(serializers.UUIDField):
+    """An id as RFC 9562 section 4 writes it; a UUID can be made of more."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str) or not ID.fullmatch(data):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)

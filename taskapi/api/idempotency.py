@@ -24,6 +24,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 
 from taskapi.api import idempotency_allowance
+from taskapi.api.errors import Conflict
 
 HEADER = "Idempotency-Key"
 STORED_HEADERS = ("Location", "ETag")
@@ -49,6 +50,17 @@ class KeyReused(APIException):
     default_detail = "This Idempotency-Key was sent before with a different request."
 
 
+class SecretShown(Conflict):
+    """The response had a secret, which is shown once."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(
+            f"This request was answered with a secret, which is shown only once. If "
+            f"it is lost, delete {location or 'what was made'}, and send a new request "
+            "with another Idempotency-Key."
+        )
+
+
 class RequestInProgress(APIException):
     status_code = 409
     default_detail = "This request, or another write of yours, is still running."
@@ -59,19 +71,22 @@ def idempotent(
     request: Request,
     write: Callable[[], HttpResponse],
     require_shown: Callable[[Any], None] | None = None,
+    *,
+    has_secret: bool = False,
 ) -> HttpResponse:
     """The response of `write`, or the stored one if the request was answered before.
 
     An exception from `write` stores nothing: a rejected request may be corrected and
     sent again with its key. `require_shown` gets the JSON of a stored response, and
-    raises if the caller may no longer see what it shows.
+    raises if the caller may no longer see what it shows. With `has_secret` no body is
+    stored, and SecretShown is what a repetition gets.
     """
     key = idempotency_key(request)
     if key is None:
         return write()
     try:
         with transaction.atomic():
-            return write_once(request, key, write, require_shown)
+            return write_once(request, key, write, require_shown, has_secret=has_secret)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") == LOCK_NOT_AVAILABLE:
             raise RequestInProgress from error
@@ -94,7 +109,10 @@ def write_once(
     key: str,
     write: Callable[[], HttpResponse],
     require_shown: Callable[[Any], None] | None,
+    *,
+    has_secret: bool,
 ) -> HttpResponse:
+    key = key_of(request, key)
     digest = fingerprint(request)
     claim_id = claim(request, key, digest)
     if claim_id is None:
@@ -103,6 +121,8 @@ def write_once(
         record = records().get(user_id=request.user.pk, key=key)
         if record.fingerprint != digest:
             raise KeyReused
+        if has_secret:
+            raise SecretShown(record.headers.get("Location", ""))
         if require_shown and record.body:
             require_shown(json.loads(record.body))
         return stored_response(record, {"Idempotency-Replayed": "true"})
@@ -111,9 +131,18 @@ def write_once(
     records().filter(pk=claim_id).update(
         status=response.status_code,
         headers={k: response[k] for k in STORED_HEADERS if k in response},
-        body=response.content.decode(),
+        body="" if has_secret else response.content.decode(),
     )
     return response
+
+
+def key_of(request: Request, key: str) -> str:
+    """The key as it is stored: personal tokens have keys of their own."""
+    user: Any = request.user
+    if user.token_id is None:
+        return key
+    # No key that is sent has a tab in it.
+    return f"{user.token_id}\t{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def fingerprint(request: Request) -> str:

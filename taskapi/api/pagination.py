@@ -45,8 +45,8 @@ class KeysetPagination(BasePagination):
 
     Takes rows ordered by one key and the id. A cursor holds the last row's key and id
     and the owner's revision at the start of the walk; it is signed and bound to the
-    user, the path and the filters. Rows that were written after the start are left out
-    of a walk over a mutable key: they could have been shown already.
+    principal, the path and the filters. Rows that were written after the start are left
+    out of a walk over a mutable key: they could have been shown already.
     """
 
     default_limit, max_limit = 20, 100
@@ -86,7 +86,9 @@ class KeysetPagination(BasePagination):
         self, request: Request, model: type[Model], key: str, descending: bool
     ) -> None:
         """Read which page is asked for; ValidationError."""
-        self.path, self.user_id = request._request.path, request.user.pk
+        user: Any = request.user
+        self.path, self.user_id = request._request.path, user.pk
+        self.principal = user.token_id or user.pk
         self.query = request.META.get("QUERY_STRING", "")
         self.key, self.descending = key, descending
         self.field: Any = model._meta.get_field(key)
@@ -133,8 +135,8 @@ class KeysetPagination(BasePagination):
         return self.field.to_python(value), self.pk.to_python(pk), revision
 
     def signer(self) -> signing.Signer:
-        """Binds a cursor to the user and the question; the limit may change on the way,
-        and the spelling of defaults and ids.
+        """Binds a cursor to the principal and the question; the limit may change on the
+        way, and the spelling of defaults and ids.
 
         Signs no time: an unchanged page has the same cursor, and so the same ETag.
         """
@@ -144,7 +146,7 @@ class KeysetPagination(BasePagination):
         )
         # Texts were once in another order: those cursors would skip rows.
         order = ["folded"] if is_folded(self.field) else []
-        bound = json.dumps([str(self.user_id), lower_ids(self.path), filters, *order])
+        bound = json.dumps([str(self.principal), lower_ids(self.path), filters, *order])
         digest = hashlib.sha256(bound.encode()).hexdigest()
         return signing.Signer(salt=f"cursor:{digest}")
 

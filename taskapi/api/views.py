@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from taskapi.api.errors import PATCH_TYPES
 from taskapi.api.preconditions import reject_preconditions
 from taskapi.api.query_params import reject_bad_parameters
+from taskapi.api.scopes import TokenScopes
 
 
 class BaseAPIView(APIView):
@@ -23,6 +24,8 @@ class BaseAPIView(APIView):
     query_parameters: tuple[str, ...] = ()
     # The names of the preconditions that an action or method evaluates.
     preconditions: ClassVar[Mapping[str, Collection[str]]] = {}
+    # What a personal token needs; see taskapi.api.scopes.
+    token_scopes: TokenScopes = {}
 
     # Allow belongs to a 405, which has it from the exception handler.
     default_response_headers: dict[str, str] = {}

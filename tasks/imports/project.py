@@ -17,7 +17,7 @@ from django.utils import timezone
 from rest_framework.exceptions import APIException, ValidationError
 
 from taskapi.api.datetimes import RFC3339DateTimeField
-from taskapi.api.fields import ColorField, EmailField, StrictCharField
+from taskapi.api.fields import ColorField, EmailField, IdField, StrictCharField
 from taskapi.api.serializers import StrictSerializer
 from tasks.imports.serializers import (
     ELSEWHERE,
@@ -33,7 +33,7 @@ from tasks.operations.members import add_member
 from tasks.operations.projects import create_project, locked
 from tasks.serializers.comments import CommentCreateSerializer
 from tasks.serializers.projects import MemberRoleField, ProjectCreateSerializer
-from tasks.serializers.task import IdField, TaskCreateSerializer
+from tasks.serializers.task import TaskCreateSerializer
 
 BATCH = 500
 KINDS = ("project", "member", "label", "task", "comment")

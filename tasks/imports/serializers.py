@@ -10,11 +10,11 @@ from uuid import UUID, uuid5
 from rest_framework import serializers
 
 from taskapi.api.datetimes import RFC3339DateTimeField
-from taskapi.api.fields import StrictCharField
+from taskapi.api.fields import IdField, StrictCharField
 from tasks.models import Status
 from tasks.operations import Import
 from tasks.operations.unit_of_work import require_dates
-from tasks.serializers.task import IdField, TaskCreateSerializer, VersionField
+from tasks.serializers.task import TaskCreateSerializer, VersionField
 
 ORIGIN = ("created_at", "updated_at", "version", "position")
 POSITION = r"[0-9a-z]{0,999}[1-9a-z]"

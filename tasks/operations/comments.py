@@ -58,7 +58,7 @@ def locked(task_id: UUID, context: ActorContext) -> Iterator[LockedTask]:
         task = Task.objects.filter(pk=task_id).first()
         if task is None:
             raise TaskNotFound
-        found = access.access_to_owner(task, context.owner_id)
+        found = access.access_to_owner(task, context.owner_id, context.project_ids)
         found.require_open_task(task)
         locked_task = LockedTask(task, found, spaces[owner_id], context)
         yield locked_task

@@ -1,5 +1,6 @@
 """Who writes, on whose authority, in which request, when."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,3 +21,5 @@ class ActorContext:
     obeys_quotas: bool = True
     # Whether the account has tasks in the spaces of others (tasks.access).
     reads_projects: bool = False
+    # Those that the actor's personal token covers; None for all.
+    project_ids: Collection[UUID] | None = None

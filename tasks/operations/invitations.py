@@ -22,7 +22,7 @@ from taskapi.api.errors import Conflict
 from taskapi.api.preconditions import NO_PRECONDITION, Precondition, content_tag
 from taskapi.api.rate_limit import RateLimit
 from taskapi.db.locks import lock_name
-from tasks import invitation_mail
+from tasks import access, invitation_mail
 from tasks.access import ProjectNotFound
 from tasks.models import Invitation, Project, RefusedAddress, Role
 from tasks.operations.context import ActorContext
@@ -128,8 +128,9 @@ def withdraw(
 
 def accept(token: str, context: ActorContext) -> tuple[Project, int]:
     """Make the account a member; the project and its role there. InvalidToken,
-    Conflict, QuotaExceeded.
+    Conflict, QuotaExceeded, SpaceNotCovered.
     """
+    access.require_space(context.project_ids)
     invitation, others = find(token, context.now), {context.owner_id}
     project_id = invitation.project_id
     with locked(project_id, context, needed=None, others=others) as found:

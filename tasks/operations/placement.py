@@ -195,6 +195,7 @@ def restored(work: UnitOfWork, task: Task, added: int) -> dict[str, Any]:
     project_id = task.project_id
     if work.access_to(task).is_deleted:
         project_id = inbox_id(task.user_id)
+        work.access_to_target(project_id)
         values |= {"project_id": project_id} | entering(task, project_id)
     if task.parent_id and not fits(work, task, project_id, added):
         values["parent_id"] = None

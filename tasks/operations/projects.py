@@ -65,7 +65,8 @@ class LockedProject:
 
 
 def create_project(values: Mapping[str, Any], context: ActorContext) -> Project:
-    """QuotaExceeded."""
+    """QuotaExceeded, SpaceNotCovered."""
+    access.require_space(context.project_ids)
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         require_room(context.owner_id)
@@ -111,8 +112,10 @@ def locked(
     with transaction.atomic():
         owner_id = find_owner(project_id)
         spaces = lock_spaces({owner_id, *others})
-        found = access.get_accesses(context.owner_id, [project_id]).get(project_id)
-        if found is None:
+        accesses = access.get_accesses(
+            context.owner_id, [project_id], context.project_ids
+        )
+        if (found := accesses.get(project_id)) is None:
             raise ProjectNotFound
         if needed:
             found.require(needed)

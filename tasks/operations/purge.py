@@ -23,7 +23,7 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
         task = Task.objects.trashed().filter(pk=task_id).first()
         if task is None:
             raise access.TaskNotFound
-        project = access.access_to_owner(task, context.owner_id)
+        project = access.access_to_owner(task, context.owner_id, context.project_ids)
         project.require_visible_task(task)
         project.require(Role.OWNER)
         require_match(task, expects)
@@ -37,8 +37,9 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
 def empty_trash(context: ActorContext) -> None:
     """Remove all that is in the trash now; housekeeping removes the rows.
 
-    No list of live tasks changes, and so the revision stays.
+    No list of live tasks changes, and so the revision stays. SpaceNotCovered.
     """
+    access.require_space(context.project_ids)
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         marker = EmptiedTrash(

@@ -94,6 +94,8 @@ def is_plain(operations: Sequence[Operation], context: ActorContext) -> bool:
     """Whether all that is done is to create tasks in the owner's inbox."""
     if usage.is_limited() or {*map(type, operations)} != {Create}:
         return False
+    if context.project_ids is not None:
+        return False
     inbox = inbox_id(context.owner_id)
     return fits_one_statement(operations) and all(
         each.values.keys() <= PLAIN_VALUES
@@ -142,15 +144,18 @@ def load(work: UnitOfWork, operations: Sequence[Operation]) -> None:
     ]
     if with_subtasks:
         work.trees.expand(with_subtasks)
-    owner_id = work.context.owner_id
-    projects = target_ids(operations) - {inbox_id(owner_id)}
+    owner_id, covered = work.context.owner_id, work.context.project_ids
+    inbox, is_narrowed = inbox_id(owner_id), covered is not None
+    projects = target_ids(operations)
+    projects = projects | {inbox} if is_narrowed else projects - {inbox}
+    reads_own = is_narrowed or work.spaces[owner_id].reads_projects
     projects |= {
         task.project_id
         for task in work.tasks.values()
-        if task.user_id != owner_id or work.spaces[owner_id].reads_projects
+        if task.user_id != owner_id or reads_own
     }
     if projects:
-        work.accesses = access.get_accesses(owner_id, projects)
+        work.accesses = access.get_accesses(owner_id, projects, covered)
 
 
 def charge(work: UnitOfWork, operations: Sequence[Operation]) -> None:

@@ -54,7 +54,8 @@ class LockedLabel:
 
 
 def create_label(values: Mapping[str, Any], context: ActorContext) -> Label:
-    """Conflict if the name is taken, QuotaExceeded."""
+    """Conflict if the name is taken, QuotaExceeded, SpaceNotCovered."""
+    access.require_space(context.project_ids)
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         require_free(space, values["name"])
@@ -84,8 +85,9 @@ def locked(
     label_id: UUID, context: ActorContext, expects: Precondition = NO_PRECONDITION
 ) -> Iterator[LockedLabel]:
     """The label, in a transaction that holds its owner's row; LabelNotFound,
-    LabelForbidden, PreconditionFailed.
+    LabelForbidden, SpaceNotCovered, PreconditionFailed.
     """
+    access.require_space(context.project_ids)
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         label = access.get_label(context.owner_id, label_id)

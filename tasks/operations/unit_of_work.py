@@ -1,7 +1,7 @@
 """Plans a list of operations on tasks in memory, in order, under the owners' rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -98,30 +98,41 @@ class UnitOfWork:
 
     def view_of(self, task: Task) -> ProjectAccess:
         """For a task that is only looked at, in whatever space."""
-        owner_id = self.context.owner_id
+        owner_id, covered = self.context.owner_id, self.context.project_ids
         is_in_inbox = task.project_id == inbox_id(owner_id)
-        if is_in_inbox or (
-            task.user_id == owner_id and not self.spaces[owner_id].reads_projects
+        if covered is None and (
+            is_in_inbox
+            or (task.user_id == owner_id and not self.spaces[owner_id].reads_projects)
         ):
             return access.own(owner_id, task.project_id)
-        return access.access_in(self.accesses, task, owner_id)
+        return access.access_in(self.accesses, task, owner_id, covered)
 
     def access_to_target(self, project_id: UUID) -> ProjectAccess:
         """A project that a task is put into; ValidationError if there is none."""
-        if project_id == inbox_id(self.context.owner_id):
+        covered = self.context.project_ids
+        if covered is None and project_id == inbox_id(self.context.owner_id):
             return access.own(self.context.owner_id, project_id)
         found = self.accesses.get(project_id)
         if found is None or (found.is_deleted and found.role):
             raise ValidationError({"projectId": ["There is no such project."]})
         role = found.role if found.owner_id in self.spaces else 0
-        found = ProjectAccess(project_id, found.owner_id, role, found.is_archived)
+        found = replace(found, role=role, is_deleted=False)
         found.require(Role.EDITOR)
         found.require_open()
         return found
 
+    def default_project(self) -> UUID:
+        """ValidationError for a personal token that covers some projects: which of
+        them is meant, the task has to say.
+        """
+        if self.context.project_ids is not None:
+            hint = "The personal token covers some projects: send the id of one."
+            raise ValidationError({"projectId": [hint]}, "required")
+        return inbox_id(self.context.owner_id)
+
     def create(self, operation: Operation, **origin: Any) -> Task:
         now, values = self.context.now, dict(operation.values)
-        project_id = values.pop("project_id", None) or inbox_id(self.context.owner_id)
+        project_id = values.pop("project_id", None) or self.default_project()
         project = self.access_to_target(project_id)
         base: dict[str, Any] = {
             "id": operation.id or uuid4(),

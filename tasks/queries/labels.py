@@ -77,7 +77,7 @@ def select_labels(principal: Any, sent: dict[str, str]) -> tuple[QuerySet[Label]
     labels, revision = (
         of_project(principal, project_id)
         if project_id
-        else (access.labels_of(principal.pk), principal.revision)
+        else (access.visible_labels(principal), principal.revision)
     )
     found = parsed.filter_queryset(labels)
     return found.order_by(Fold("name").asc(), "id"), revision
@@ -85,7 +85,9 @@ def select_labels(principal: Any, sent: dict[str, str]) -> tuple[QuerySet[Label]
 
 def of_project(principal: Any, pk: UUID) -> tuple[QuerySet[Label], int]:
     """The labels of its live tasks, and the revision of its space."""
-    project = require_project(access.get_accesses(principal.pk, [pk]), pk)
+    project = require_project(
+        access.get_accesses(principal.pk, [pk], principal.project_ids), pk
+    )
     live = TaskLabel.objects.filter(label=OuterRef("pk"), project_id=pk)
     labels = access.labels_of(project.owner_id).filter(Exists(live))
     if project.owner_id == principal.pk:

@@ -18,9 +18,11 @@ from taskapi.db.compiled import Placeholder
 from tasks import access
 from tasks.access import ProjectAccess, Share
 from tasks.filters import EVERYTHING, Where
-from tasks.models import HIDDEN_PROJECT, Project, Task, TaskQuerySet
+from tasks.models import HIDDEN_PROJECT, Project, Role, Task, TaskQuerySet
 
-PRINCIPAL = SimpleNamespace(pk=Placeholder("user", UUIDField()), reads_projects=False)
+PRINCIPAL = SimpleNamespace(
+    pk=Placeholder("user", UUIDField()), reads_projects=False, project_ids=None
+)
 OWN = "own"
 # So many projects are bound to one compiled statement; what is left over is no project.
 SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -131,7 +133,7 @@ def select(principal: Any, where: Where) -> Selection:
         revision = principal.revision
         return Selection(state=str(revision), start=revision)
     revisions = {OWN: principal.revision}
-    if where.projects:
+    if where.projects or principal.project_ids is not None:
         return select_projects(principal, where, revisions)
     own = own_kind(principal, where)
     shares = []
@@ -158,13 +160,20 @@ def own_kind(principal: Any, where: Where) -> str:
 def select_projects(
     principal: Any, where: Where, revisions: dict[str, int]
 ) -> Selection:
-    accesses = access.get_accesses(principal.pk, where.projects)
+    """Those that are asked for; else all that the principal's personal token covers."""
+    covered: Any = principal.project_ids
+    wanted = where.projects or sorted(covered)
+    accesses = access.get_accesses(principal.pk, wanted, covered)
     shares = {each.id: each for each in shared_among(principal, accesses.values())}
-    found = [require_project(accesses, pk) for pk in where.projects]
+    if where.projects:
+        found = [require_project(accesses, pk) for pk in wanted]
+    else:
+        found = [each for pk in wanted if (each := readable(accesses, pk))]
     if where.scope != "all":
         wants_own = where.scope == "own"
         found = [p for p in found if (p.owner_id == principal.pk) == wants_own]
-    if where.archived in {"true", "false"} and where.is_archived_given:
+    is_filtered = where.is_archived_given or not where.projects
+    if where.archived in {"true", "false"} and is_filtered:
         found = [p for p in found if p.is_archived == (where.archived == "true")]
     for each in found:
         share = shares.get(each.id)
@@ -185,11 +194,14 @@ def require_project(accesses: dict[UUID, ProjectAccess], pk: UUID) -> ProjectAcc
     found = accesses.get(pk)
     if found is None or (found.is_deleted and found.role):
         raise ValidationError({"project": [f"There is no project {pk}."]}, "invalid")
-    if not found.role:
-        raise access.forbidden(
-            found.owner_id, access.ProjectForbidden, access.ProjectNotFound
-        )
+    found.require(Role.VIEWER)
     return found
+
+
+def readable(accesses: dict[UUID, ProjectAccess], pk: UUID) -> ProjectAccess | None:
+    """None for a project that is in the trash or no longer shared."""
+    found = accesses.get(pk)
+    return found if found and found.role and not found.is_deleted else None
 
 
 def make_selection(

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, ValidationError
 
-from taskapi.api.fields import StrictChoiceField
+from taskapi.api.fields import IdField, StrictChoiceField
 from taskapi.api.preconditions import Precondition
 from taskapi.api.serializers import StrictSerializer
 from tasks.operations import (
@@ -19,7 +19,6 @@ from tasks.operations import (
 )
 from tasks.serializers import references
 from tasks.serializers.task import (
-    IdField,
     TaskCreateSerializer,
     TaskMoveSerializer,
     TaskSerializer,

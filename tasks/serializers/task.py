@@ -1,6 +1,5 @@
 """Bodies of requests for tasks, and tasks in responses."""
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from taskapi.api.datetimes import RFC3339DateTimeField
-from taskapi.api.fields import StrictCharField, StrictChoiceField
+from taskapi.api.fields import IdField, StrictCharField, StrictChoiceField
 from taskapi.api.preconditions import Precondition
 from taskapi.api.serializers import StrictSerializer
 from tasks.fields import get_values, split_labels, task_to_dict, to_rfc3339
@@ -18,16 +17,6 @@ from tasks.operations import Move
 MAX_LABELS = 20
 # As StrictCharField's for a text that is not blank, without commas.
 NAME = r"^[^\x00,]*[^\x00,\s\x1c-\x1f\x85][^\x00,]*$"
-ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-class IdField(serializers.UUIDField):
-    """An id as RFC 9562 section 4 writes it; a UUID can be made of more."""
-
-    def to_internal_value(self, data: Any) -> UUID:
-        if not isinstance(data, str) or not ID.fullmatch(data):
-            self.fail("invalid", value=data)
-        return super().to_internal_value(data)
 
 
 @extend_schema_field({"type": "string", "enum": Priority.names})

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, cast
-from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.viewsets import GenericViewSet
 
+from taskapi.api import scopes
 from taskapi.api.caching import CACHE_HEADERS
 from taskapi.api.idempotency import idempotent
 from taskapi.api.preconditions import IF_MATCH, Precondition, entity_tags
@@ -39,14 +39,15 @@ class SpaceView(BaseAPIView, GenericViewSet[Any]):
     lookup_url_kwarg = "id"
 
     def context(self) -> operations.ActorContext:
-        user_id = cast(UUID, self.request.user.pk)
+        user = cast(Any, self.request.user)
         request_id = self.request.META["HTTP_X_REQUEST_ID"]
         return operations.ActorContext(
-            user_id,
-            user_id,
+            user.pk,
+            user.pk,
             request_id,
             timezone.now(),
-            reads_projects=cast(Any, self.request.user).reads_projects,
+            reads_projects=user.reads_projects,
+            project_ids=user.project_ids,
         )
 
     def precondition(self, version: int | None = None) -> Precondition:
@@ -95,6 +96,7 @@ class TaskView(SpaceView):
 
     queryset: Any = Task.objects.none()  # names the model for the schema
     serializer_class: type[Any] = s.TaskSerializer
+    token_scopes = scopes.TASKS
     filterset_class: type[TaskFilter] | None = None
 
     def get_queryset(self) -> TaskQuerySet:

@@ -9,7 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from taskapi.api import preconditions
+from taskapi.api import preconditions, scopes
 from taskapi.api.caching import CACHE_HEADERS, digest, json_response, not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH, KEY
 from taskapi.api.idempotency import idempotent
@@ -27,6 +27,7 @@ class CommentViewSet(SpaceView):
 
     queryset: Any = Comment.objects.none()  # names the model for the schema
     serializer_class = s.CommentSerializer
+    token_scopes = scopes.TASKS
     preconditions: ClassVar[dict[str, frozenset[str]]] = {
         "list": frozenset({preconditions.IF_NONE_MATCH}),
     } | dict.fromkeys(["retrieve", "partial_update", "destroy"], preconditions.BOTH)

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from tasks import access
 from tasks import serializers as s
-from tasks.models import Role, TaskChange
+from tasks.models import TaskChange
 from tasks.views.base import TaskView
 
 
@@ -24,7 +24,6 @@ class HistoryViewSet(TaskView):
         """List the changes of a task, the last one first."""
         task, project = access.get_task(cast(Any, request.user), id)
         changes = task.changes.order_by("-version", "-id")
-        if project.role < Role.OWNER:
-            # What happened in other projects is not theirs to see.
+        if not access.sees_all_history(cast(Any, request.user), project):
             changes = changes.filter(version__gte=task.project_version)
         return Response(self.history_page(changes))

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from taskapi.api import scopes
 from taskapi.api.caching import CACHE_HEADERS, not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH, KEY
 from taskapi.api.idempotency import idempotent
@@ -26,6 +27,7 @@ class LabelViewSet(SpaceView):
 
     queryset: Any = Label.objects.none()  # names the model for the schema
     serializer_class = s.LabelSerializer
+    token_scopes = scopes.TASKS
     filterset_class = LabelFilter
     pagination_class = LabelPagination
     preconditions: ClassVar[dict[str, frozenset[str]]] = dict.fromkeys(
@@ -67,7 +69,7 @@ class LabelViewSet(SpaceView):
     )
     def retrieve(self, request: Request, id: UUID) -> HttpResponse:
         """Get a label; If-None-Match answers 304 while it is unchanged."""
-        label = access.get_label(cast(UUID, request.user.pk), id)
+        label = access.get_visible_label(cast(Any, request.user), id)
         tag = etag(label.version)
         if tags := entity_tags(request._request, "If-Match"):
             Precondition(tags).require(tag, label_to_dict(label))

@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from taskapi.api import scopes
 from taskapi.api.openapi import EXAMPLE_USER_ID
 from taskapi.api.views import BaseAPIView
 from tasks import access
@@ -36,6 +37,7 @@ class PeopleView(BaseAPIView):
     """The names of accounts, for those who share projects with them."""
 
     query_parameters = ("ids",)
+    token_scopes = scopes.PROJECTS
 
     @extend_schema(
         operation_id="listPeople", parameters=[IDS], responses=s.PeopleSerializer

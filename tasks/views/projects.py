@@ -9,6 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from taskapi.api import scopes
 from taskapi.api.caching import CACHE_HEADERS, digest, json_response, not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH, KEY
 from taskapi.api.idempotency import idempotent
@@ -34,6 +35,7 @@ class ProjectView(SpaceView):
 
     queryset: Any = Project.objects.none()  # names the model for the schema
     serializer_class: type[Any] = s.ProjectSerializer
+    token_scopes = scopes.PROJECTS
 
     def get_project(
         self, pk: UUID, needed: Role = Role.VIEWER
@@ -48,7 +50,8 @@ class ProjectView(SpaceView):
 
     def require_shown(self, body: Any) -> None:
         """That the project which a stored response has shown is still to be seen."""
-        if body["ownerId"] != str(self.request.user.pk):
+        user = cast(Any, self.request.user)
+        if body["ownerId"] != str(user.pk) or user.project_ids is not None:
             self.get_project(UUID(body["id"]))
 
 
@@ -170,6 +173,7 @@ class TrashedProjectViewSet(SpaceView):
 
     queryset: Any = Project.objects.none()
     serializer_class = s.TrashedProjectSerializer
+    token_scopes = scopes.PROJECTS
     preconditions: ClassVar[dict[str, frozenset[str]]] = {"destroy": BOTH}
 
     def accepted_parameters(self) -> list[str]:
