@@ -1,5 +1,6 @@
 """What several modules of this app refuse with; each carries its status."""
 
+from django.conf import settings
 from rest_framework.exceptions import APIException, PermissionDenied
 
 
@@ -27,3 +28,13 @@ class InvitationRequired(PermissionDenied):
 
 class InvitationInvalid(PermissionDenied):
     default_detail = "The invitation is invalid, spent or expired."
+
+
+class TooManyTokens(PermissionDenied):
+    error_code = "QUOTA_EXCEEDED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"QUOTA_TOKENS: an account may have {settings.QUOTA_TOKENS:,} personal "
+            "tokens, with those that have expired. Revoke some."
+        )

@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from taskapi.api.openapi import (
     COUNT,
     EXAMPLE_CREATED,
+    EXAMPLE_ID,
     EXAMPLE_UPDATED,
     EXAMPLE_USER_ID,
     NULLABLE_UTC,
@@ -16,12 +17,15 @@ from taskapi.api.openapi import (
     ErrorResponse,
     Operation,
     array_of,
+    header,
+    known_values,
     link,
     object_of,
     ref,
     text,
 )
 from taskapi.api.preconditions import CHANGED
+from taskapi.api.scopes import Scope, needed_scope
 
 NAME, EMAIL, PASSWORD = "Ada Lovelace", "ada@example.com", "correct horse battery"
 ACCESS = "eyJhbGciOiJIUzI1NiJ9.eyJ0eXAiOiJhY2Nlc3MifQ.c2lnbmF0dXJl"
@@ -56,8 +60,24 @@ EXPORTED_SESSION = {
     "endReason": "",
 }
 
+TOKEN_ID = "7e5a1d3c-9b48-4f62-8a0e-3c6b2d1f4e59"
+NEW_TOKEN = {
+    "name": "Nightly report",
+    "scopes": ["tasks:read"],
+    "projectIds": [EXAMPLE_ID],
+    "expiresAt": "2099-12-01T09:00:00Z",
+}
+TOKEN = {
+    "id": TOKEN_ID,
+    **NEW_TOKEN,
+    "createdAt": EXAMPLE_CREATED,
+    "lastUsedAt": None,
+}
+SECRET = "tka_mfrggzdfmztwq2lknnwg23tpobyxe43ugcgrw7q"
+
 TAGS = {"Accounts": "Signing in and out, sessions, passwords and your personal data."}
 COMPONENT_NAMES = {
+    "PersonalTokenCreate": "CreatePersonalToken",
     "Profile": "UpdateMe",
     "DeleteAccount": "EraseMe",
     "EmailChange": "ChangeEmail",
@@ -68,6 +88,7 @@ COMPONENT_NAMES = {
     "TokenPair": "Tokens",
 }
 CONDITIONAL: dict[int, str | None] = {412: "AccountPreconditionFailed"}
+TOKEN_CONDITIONAL: dict[int, str | None] = {412: "TokenPreconditionFailed"}
 TOKEN_LINKS = ["Refresh", "Logout"]
 OPERATIONS = {
     "register": Operation(
@@ -105,6 +126,32 @@ OPERATIONS = {
         description="A session begins with each sign-in.",
         response={"items": [SESSION | SESSION_END | {"current": True}]},
     ),
+    "listTokens": Operation(
+        description="With those that have expired, for 30 days.",
+        response={"items": [TOKEN]},
+    ),
+    "createToken": Operation(
+        description="For a program, which sends it as `Authorization: Bearer …`. It "
+        "may do what its `scopes` say, in the projects that `projectIds` name or in "
+        "all. It ends when it is revoked or expires, when the password is reset, and "
+        "with `logout-all`. 403 QUOTA_EXCEEDED for too many tokens. A repetition with "
+        "the same Idempotency-Key makes none and is 409: the token is shown once.",
+        request=NEW_TOKEN,
+        response=TOKEN | {"token": SECRET},
+        links=["RevokeToken"],
+        headers=["Token-Location"],
+        errors={403: "TooManyTokens"},
+    ),
+    "getCurrentToken": Operation(
+        description="For the program that has it, whatever its scopes. 404 for a "
+        "request of a session.",
+        response=TOKEN,
+        headers=["Content-ETag"],
+        errors={403: None, 404: "NotFound", **TOKEN_CONDITIONAL},
+    ),
+    "revokeToken": Operation(
+        description="It is refused from then on.", errors=TOKEN_CONDITIONAL
+    ),
     "getMe": Operation(
         description="The `ETag` is for `If-Match` and `If-None-Match`.",
         response=USER,
@@ -127,6 +174,7 @@ OPERATIONS = {
             "user": [USER | {"pendingEmail": None, "revision": 3, "isActive": True}],
             "sessions": [EXPORTED_SESSION],
             "adminSignIns": [],
+            "personalTokens": [TOKEN],
         },
         headers=["Content-Disposition"],
     ),
@@ -180,6 +228,23 @@ ERRORS = {
         ("Content-ETag", *RATE_LIMIT),
         {"current": USER},
     ),
+    "TokenPreconditionFailed": ErrorResponse(
+        412,
+        "If-Match or If-None-Match does not allow it; `error.current` is what it is "
+        "now.",
+        CHANGED,
+        ("Content-ETag", *RATE_LIMIT),
+        {"current": TOKEN},
+    ),
+    "TooManyTokens": ErrorResponse(
+        403,
+        "QUOTA_EXCEEDED: the account has as many personal tokens as it may; or a "
+        "project of `projectIds` belongs to another user.",
+        "QUOTA_TOKENS: an account may have 50 personal tokens, with those that have "
+        "expired. Revoke some.",
+        RATE_LIMIT,
+        {"code": "QUOTA_EXCEEDED"},
+    ),
     "RegistrationClosed": ErrorResponse(
         403,
         "Registration is closed, or needs a valid invitation.",
@@ -200,7 +265,14 @@ ERRORS = {
         RATE_LIMIT,
     ),
 }
+HEADERS = {
+    "Token-Location": header(
+        "The path that the token is revoked under.",
+        text("^/api/auth/tokens/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+    )
+}
 LINKS = {
+    "RevokeToken": link("revokeToken", "The token.", id="$response.body#/id"),
     "Login": link("login", "With the e-mail address and the password of the request."),
     "Refresh": link("refresh", "With `refreshToken` of this response."),
     "Logout": link("logout", "With `refreshToken` of this response."),
@@ -240,6 +312,20 @@ FIELDS = {
     "isActive": "Whether the account may sign in.",
     "Export.user": "The account itself.",
     "Export.sessions": "Live and ended sessions.",
+    "Export.personalTokens": "The personal tokens, without what signs in.",
+    "PersonalTokenList.items": "All of them, the oldest first.",
+    "CreatePersonalTokenRequest.name": "What it is for.",
+    "CreatePersonalTokenRequest.scopes": "What it may do; `write` includes `read`.",
+    "CreatePersonalTokenRequest.projectIds": "The projects that it covers, with their "
+    "tasks, and no others; `null` for all. A task is then made with a `projectId`.",
+    "CreatePersonalTokenRequest.expiresAt": "When it ends; `null` for never.",
+    "PersonalToken.name": "What it is for.",
+    "PersonalToken.createdAt": "When it was made.",
+    "PersonalToken.lastUsedAt": "The minute of its last request; `null` before any.",
+    "PersonalToken.expiresAt": "When it ends; `null` for never.",
+    "NewPersonalToken.token": "The token itself, which is shown here only.",
+    "scopes": f"What it may do. {known_values(Scope)}",
+    "projectIds": "The projects that it covers; `null` for all.",
     "Export.adminSignIns": "The addresses that it signed in to the admin from.",
     "ExportedAdminSignIn.ip": "The address.",
     "ExportedAdminSignIn.at": "When it last signed in from there.",
@@ -248,6 +334,7 @@ EXPORT = object_of(
     user=array_of(ref("schemas", "ExportedUser")),
     sessions=array_of(ref("schemas", "ExportedSession")),
     adminSignIns=array_of(ref("schemas", "ExportedAdminSignIn")),
+    personalTokens=array_of(ref("schemas", "PersonalToken")),
 )
 EXPORTED_USER_SCHEMA = object_of(
     id=UUID,
@@ -290,6 +377,25 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class PersonalTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.auth.authentication.PersonalTokenAuthentication"
+    name = "personalToken"
+
+    def get_security_requirement(self, auto_schema: Any) -> Any:
+        needed = needed_scope(auto_schema.view, auto_schema.method.lower())
+        if needed is None:
+            return None
+        return {self.name: [needed] if needed else []}
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token of `createToken`. Each operation that takes one "
+            "names its scope; `write` includes `read`.",
+        }
 
 
 class NoScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

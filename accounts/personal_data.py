@@ -18,7 +18,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from accounts.models import AdminSignIn, Session, User
+from accounts.models import AdminSignIn, PersonalToken, Session, User
 from taskapi.db.batches import delete_batch
 
 SESSIONS_PER_PAGE = 500
@@ -39,6 +39,12 @@ SESSION_FIELDS = {
     "endedAt": F("ended_at"),
     "endReason": F("end_reason"),
 }
+TOKEN_FIELDS = {
+    "projectIds": F("project_ids"),
+    "createdAt": F("created_at"),
+    "lastUsedAt": F("last_used_at"),
+    "expiresAt": F("expires_at"),
+}
 
 
 def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
@@ -48,6 +54,8 @@ def export(user: User) -> Iterator[tuple[str, Iterable[Any]]]:
     yield "sessions", sessions(user)
     sign_ins = user.admin_sign_ins.order_by("signed_in_at")
     yield "adminSignIns", sign_ins.values(ip=F("address"), at=F("signed_in_at"))
+    tokens = user.personal_tokens.order_by("created_at", "pk")
+    yield "personalTokens", tokens.values("id", "name", "scopes", **TOKEN_FIELDS)
 
 
 def sessions(user: User) -> Iterator[Any]:
@@ -64,6 +72,7 @@ def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str
     `?user__id__exact=…`.
     """
     yield "sessions", Session.objects.filter(user__in=user_ids), ""
+    yield "personal tokens", PersonalToken.objects.filter(user__in=user_ids), ""
 
 
 def require_erasable(user_id: UUID) -> None:

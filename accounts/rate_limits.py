@@ -15,16 +15,21 @@ from accounts.metrics import LIMIT_HITS
 from taskapi.api.cache_keys import prefixed
 from taskapi.api.rate_limit import RateLimit
 
-# One round trip: count, start the window with the first request, return when it ends
-# and, if there is a second key, the value of that.
+# One round trip: for each window of ARGV count its key, start the window with the first
+# request and return when it ends; and the value of one more key, if there is one.
 INCREMENT_SCRIPT = """
-local count = redis.call('INCR', KEYS[1])
-local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
-  left = tonumber(ARGV[1])
+local answer = {}
+for i, window in ipairs(ARGV) do
+  answer[2 * i - 1] = redis.call('INCR', KEYS[i])
+  local left = redis.call('PTTL', KEYS[i])
+  if left < 0 then
+    redis.call('PEXPIRE', KEYS[i], window)
+    left = tonumber(window)
+  end
+  answer[2 * i] = left
 end
-return {count, left, KEYS[2] and redis.call('GET', KEYS[2])}
+answer[2 * #ARGV + 1] = KEYS[#ARGV + 1] and redis.call('GET', KEYS[#ARGV + 1])
+return answer
 """
 
 
@@ -71,15 +76,16 @@ local = LocalCounters()
 
 
 def increment(
-    name: str, identity: str, prefetch_key: str | None = None
+    name: str, identity: str, prefetch_key: str | None = None, answer: Any = None
 ) -> RateLimitStatus:
     """Count a request of `identity` against the limit `name` and return its status.
 
-    With `prefetch_key` the same round trip to Redis reads that key.
+    With `prefetch_key` the same round trip to Redis reads that key. `answer` is Redis's
+    if the request was counted there already.
     """
     limit: RateLimit = settings.RATE_LIMITS[name]
-    key, found = counter_key(name, limit, identity), None
-    if settings.REDIS_URL:
+    key, found = counter_key(name, limit, identity), answer
+    if found is None and settings.REDIS_URL:
         with suppress(RedisError):
             keys = [key, prefetch_key] if prefetch_key else [key]
             found = increment_script()(keys, [limit.seconds * 1000])
@@ -95,6 +101,30 @@ def increment(
         is_local=found is None,
         prefetched=prefetched[0] if prefetched else None,
     )
+
+
+def increment_both(
+    first: tuple[str, str], second: tuple[str, str], prefetch_key: str | None = None
+) -> list[RateLimitStatus]:
+    """`increment` for two limits, each with its identity, in one round trip; the first
+    status has what was read.
+    """
+    answers: Any = (None, None)
+    if settings.REDIS_URL:
+        limits: list[RateLimit] = [settings.RATE_LIMITS[n] for n, _ in (first, second)]
+        keys = [
+            counter_key(name, limit, identity)
+            for limit, (name, identity) in zip(limits, (first, second), strict=True)
+        ]
+        asked = [*keys, prefetch_key] if prefetch_key else keys
+        with suppress(RedisError):
+            windows = [limit.seconds * 1000 for limit in limits]
+            found = increment_script()(asked, windows)
+            answers = ([*found[:2], *found[4:]], found[2:4])
+    return [
+        increment(*each, answer=answer)
+        for each, answer in zip((first, second), answers, strict=True)
+    ]
 
 
 @cache

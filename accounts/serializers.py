@@ -1,12 +1,26 @@
+from datetime import datetime
 from typing import Any, cast
+from uuid import UUID
 
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts import passwords
-from accounts.models import Session, User
-from taskapi.api.fields import SPACE, EmailField, StrictBooleanField, StrictCharField
+from accounts.models import PersonalToken, Session, User
+from taskapi.api.datetimes import RFC3339DateTimeField
+from taskapi.api.fields import (
+    SPACE,
+    EmailField,
+    IdField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+)
+from taskapi.api.scopes import Scope
 from taskapi.api.serializers import StrictSerializer
+
+MAX_PROJECTS = 50  # as many as a list can be filtered by
 
 
 class PasswordField(StrictCharField):
@@ -135,6 +149,67 @@ class EmailConfirmSerializer(StrictSerializer):
 class DeleteAccountSerializer(StrictSerializer):
     password = PasswordField()
     deleteShared = StrictBooleanField(required=False)
+
+
+class PersonalTokenCreateSerializer(StrictSerializer):
+    name = StrictCharField(max_length=100)
+    scopes = serializers.ListField(
+        child=StrictChoiceField([(each.value, each.value) for each in Scope]),
+        min_length=1,
+        max_length=len(Scope),
+    )
+    projectIds = serializers.ListField(
+        child=IdField(),
+        source="project_ids",
+        min_length=1,
+        max_length=MAX_PROJECTS,
+        allow_null=True,
+        required=False,
+    )
+    expiresAt = RFC3339DateTimeField(
+        source="expires_at", allow_null=True, required=False
+    )
+
+    def validate_scopes(self, scopes: list[str]) -> list[str]:
+        return [scope.value for scope in Scope if scope in scopes]
+
+    def validate_projectIds(self, ids: list[UUID] | None) -> list[UUID] | None:
+        return ids and list(dict.fromkeys(ids))
+
+    def validate_expiresAt(self, expires_at: datetime | None) -> datetime | None:
+        if expires_at and expires_at <= timezone.now():
+            raise serializers.ValidationError("It is in the past.", "past")
+        return expires_at
+
+
+class PersonalTokenSerializer(serializers.ModelSerializer[PersonalToken]):
+    scopes = serializers.ListField(child=serializers.CharField())
+    projectIds = serializers.ListField(
+        source="project_ids", child=serializers.UUIDField(), allow_null=True
+    )
+    createdAt = serializers.DateTimeField(source="created_at")
+    lastUsedAt = serializers.DateTimeField(source="last_used_at", allow_null=True)
+    expiresAt = serializers.DateTimeField(source="expires_at", allow_null=True)
+
+    class Meta:
+        model = PersonalToken
+        fields = [
+            *("id", "name", "scopes", "projectIds"),
+            *("createdAt", "lastUsedAt", "expiresAt"),
+        ]
+        read_only_fields = fields
+
+
+class NewPersonalTokenSerializer(PersonalTokenSerializer):
+    token = serializers.CharField()
+
+    class Meta(PersonalTokenSerializer.Meta):
+        fields = [*PersonalTokenSerializer.Meta.fields, "token"]
+        read_only_fields = fields
+
+
+class PersonalTokenListSerializer(serializers.Serializer[Any]):
+    items = PersonalTokenSerializer(many=True)
 
 
 class SessionSerializer(serializers.ModelSerializer[Session]):

@@ -19,15 +19,41 @@ if TYPE_CHECKING:  # views import their throttles
 
 
 def count(
-    request: HttpRequest, name: str, identity: str, prefetch_key: str | None = None
+    request: HttpRequest,
+    name: str,
+    identity: str,
+    prefetch_key: str | None = None,
+    shared: tuple[str, str] | None = None,
 ) -> rate_limits.RateLimitStatus:
-    """Count the request and add the status to it, for the RateLimit headers."""
+    """Count the request and add the status to it, for the RateLimit headers.
+
+    `shared` is a second limit that it counts against, and whose identity; the status is
+    over if either is.
+    """
+    if shared:
+        return count_both(request, (name, identity), shared, prefetch_key)
     django_request: Any = request
     status = rate_limits.increment(name, identity, prefetch_key)
     django_request.rate_limits = [*getattr(request, "rate_limits", []), status]
     if status.is_over:
         audit.record("limit_hit", request, limit=name)
     return status
+
+
+def count_both(
+    request: HttpRequest,
+    first: tuple[str, str],
+    second: tuple[str, str],
+    prefetch_key: str | None,
+) -> rate_limits.RateLimitStatus:
+    django_request: Any = request
+    statuses = rate_limits.increment_both(first, second, prefetch_key)
+    django_request.rate_limits = [*getattr(request, "rate_limits", []), *statuses]
+    over = [status for status in statuses if status.is_over]
+    for status in over:
+        audit.record("limit_hit", request, limit=status.name)
+    reset = max(status.reset for status in over or statuses[:1])
+    return statuses[0]._replace(is_over=bool(over), reset=reset)
 
 
 def enforce(request: HttpRequest, name: str, identity: str) -> None:
@@ -41,6 +67,8 @@ class WindowThrottle(BaseThrottle):
     """Counts a request against one limit; subclasses define the identity."""
 
     limit: str
+    # A second limit, and whose identity, where a request counts against two.
+    shared: tuple[str, str] | None = None
     reset: int | None = None
 
     def identity(self, request: Request) -> str:
@@ -50,7 +78,8 @@ class WindowThrottle(BaseThrottle):
         # What the view is going to read from Redis, read in the same round trip.
         get_key = getattr(view, "get_prefetch_key", None)
         key = get_key(request) if get_key else None
-        status = count(request._request, self.limit, self.identity(request), key)
+        identity = self.identity(request)
+        status = count(request._request, self.limit, identity, key, self.shared)
         self.reset = status.reset
         if key and not status.is_local:
             request._request.prefetched = {key: status.prefetched}  # type: ignore[attr-defined]
@@ -61,12 +90,18 @@ class WindowThrottle(BaseThrottle):
 
 
 class UserRateThrottle(WindowThrottle):
-    """All requests of a user; per address where there is no user."""
+    """All requests of a user's sessions; per address where there is no user. Those of
+    each personal token, and then those of all tokens of a user together.
+    """
 
     limit = "user"
 
     def identity(self, request: Request) -> str:
-        return str(request.user.pk or super().identity(request))
+        user: Any = request.user
+        if token_id := getattr(user, "token_id", None):
+            self.shared = "tokens", str(user.pk)
+            return str(token_id)
+        return str(user.pk or super().identity(request))
 
 
 class AddressRateThrottle(WindowThrottle):
@@ -84,6 +119,14 @@ class CredentialRateThrottle(WindowThrottle):
 def limit_address(request: HttpRequest) -> None:
     """Count a bad bearer token against the same limit; Throttled."""
     enforce(request, "address", client_subnet(client_address(request)))
+
+
+def limit_token(request: HttpRequest, user: Any) -> None:
+    """Count a request that its personal token may not make; Throttled."""
+    shared = "tokens", str(user.pk)
+    status = count(request, "user", str(user.token_id), shared=shared)
+    if status.is_over:
+        raise Throttled(status.reset)
 
 
 def limit_account(request: HttpRequest, email: str) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,11 @@ def get_user_by_email(email: str) -> User:
         return User.objects.get_by_natural_key(email)
     except User.DoesNotExist as error:
         raise CommandError(f"No user has the e-mail address {email}.") from error
+
+
+def escape(text: str) -> str:
+    """The text without what would control the terminal."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
 
 
 @contextmanager

@@ -267,7 +267,7 @@ class User(AbstractBaseUser):
     ) -> int:
         """End live sessions: all, only one, or all but one. Returns how many.
 
-        The caller holds the user's row.
+        Where all end, the personal tokens do, too. The caller holds the user's row.
         """
         # What has just expired here may still be live for a replica that is behind.
         live = self.sessions.live(now - CLOCK_TOLERANCE)
@@ -280,6 +280,8 @@ class User(AbstractBaseUser):
             myself = User.objects.filter(pk=self.pk)
             # Who stole a session or the password asked for the change, perhaps.
             myself.update(**epoch, **NO_EMAIL_CHANGE)
+        if not (only or keep):
+            self.personal_tokens.all().delete()
         blacklist.blacklist([session.current_jti for session in ending], now)
         return len(ending)
 
@@ -312,6 +314,7 @@ class User(AbstractBaseUser):
         """
         sessions = self.sessions.filter(ended_at=None)
         sessions.update(ended_at=now, end_reason=RevocationReason.ACCOUNT_STATUS)
+        self.personal_tokens.all().delete()
         User.objects.filter(pk=self.pk).update(
             erased_at=now,
             # RFC 2606: no such domain will ever exist.

@@ -20,8 +20,10 @@ from accounts.views.sessions import (
     SessionListView,
     SessionView,
 )
+from accounts.views.tokens import CurrentTokenView, TokenListView, TokenView
 
 __all__ = [
+    "CurrentTokenView",
     "DeleteAccountView",
     "EmailChangeView",
     "EmailConfirmView",
@@ -37,4 +39,6 @@ __all__ = [
     "RegisterView",
     "SessionListView",
     "SessionView",
+    "TokenListView",
+    "TokenView",
 ]

@@ -16,6 +16,7 @@ from accounts.views.sessions import start_session, tokens
 from taskapi.api.caching import not_modified
 from taskapi.api.headers import IF_MATCH, IF_NONE_MATCH
 from taskapi.api.preconditions import BOTH, Precondition, content_tag, entity_tags
+from taskapi.api.scopes import SESSION_ONLY, Scope
 from taskapi.api.streams import stream_response
 
 
@@ -42,6 +43,7 @@ class RegisterView(PublicView):
 
 class MeView(AccountView):
     preconditions: ClassVar[dict[str, frozenset[str]]] = {"get": BOTH, "patch": BOTH}
+    token_scopes = {**SESSION_ONLY, "get": Scope.ACCOUNT_READ}
 
     @extend_schema(
         operation_id="getMe",

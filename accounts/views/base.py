@@ -12,11 +12,14 @@ from accounts import audit, throttles
 from accounts.auth.authentication import NoAuthentication
 from accounts.auth.jwt import AccessToken
 from accounts.models import User
+from taskapi.api.scopes import SESSION_ONLY
 from taskapi.api.views import BaseAPIView
 
 
 class AccountView(BaseAPIView):
-    """A view of the signed-in user's account."""
+    """A view of the signed-in user's account, for sessions unless it says otherwise."""
+
+    token_scopes = SESSION_ONLY
 
     @property
     def session_id(self) -> UUID:

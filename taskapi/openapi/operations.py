@@ -57,7 +57,7 @@ class Schema(AutoSchema):
         """The statuses of the errors that do not depend on what the view does."""
         statuses = {400, 405, 406, 415, 429, 500, 503}
         if not self.is_public:
-            statuses.add(401)
+            statuses |= {401, 403}
         if self.method != "GET":  # the body of a DELETE is read, too
             statuses.add(413)
         if "{" in self.path:

@@ -21,7 +21,7 @@ from taskapi.openapi import apps
 
 JSON = "application/json"
 # Distinguishes components of one header.
-VARIANT = re.compile("^[A-Z][a-z]+-(?=RateLimit|ETag|Location|Retry-After)")
+VARIANT = re.compile("^[A-Z][a-z]+-(?=RateLimit|ETag|Location|Retry-After|WWW)")
 SUCCESSES = {
     200: "OK.",
     201: "Created.",
@@ -54,6 +54,12 @@ HEADERS = {
     "WWW-Authenticate": header(
         "Bearer, with an error code if a token was rejected (RFC 6750).",
         text('^Bearer( error="invalid_token")?$'),
+    ),
+    "Scope-WWW-Authenticate": header(
+        "With INSUFFICIENT_SCOPE: Bearer, and the scope that a personal token needs "
+        "(RFC 6750); without one where only a signed-in session may.",
+        text('^Bearer error="insufficient_scope"(, scope="[a-z]+:[a-z]+")?$'),
+        required=False,
     ),
     "Allow": header("The allowed methods.", text("^[A-Z]+(, [A-Z]+)*$", minLength=3)),
     "ETag": header("The version of the resource.", text(r'^"v[1-9]\d*"$')),
@@ -98,7 +104,10 @@ FIELD_DETAIL = {
     "code": "blank",
     "message": "This field may not be blank.",
 }
-MORE_CODES = {400: ["MALFORMED_JSON", "VALIDATION_ERROR"], 403: ["QUOTA_EXCEEDED"]}
+MORE_CODES = {
+    400: ["MALFORMED_JSON", "VALIDATION_ERROR"],
+    403: ["INSUFFICIENT_SCOPE", "QUOTA_EXCEEDED"],
+}
 ERRORS = {
     "BadRequest": ErrorResponse(
         400,
@@ -114,6 +123,14 @@ ERRORS = {
         "wrong.",
         "The access token is invalid, expired or revoked.",
         ("WWW-Authenticate", *COUNTED_RATE_LIMIT),
+    ),
+    "InsufficientScope": ErrorResponse(
+        403,
+        "The personal token lacks the scope of this operation, which the message "
+        "names; or only a signed-in session may do this.",
+        "A personal token cannot do this; sign in.",
+        RATE_LIMIT,
+        {"code": "INSUFFICIENT_SCOPE"},
     ),
     "MethodNotAllowed": ErrorResponse(
         405,
@@ -194,10 +211,13 @@ def error_component(error: ErrorResponse) -> dict[str, Any]:
     code = CODES[error.status]
     body = {"code": code, "message": error.message} | error.error
     example = {"error": body, "requestId": EXAMPLE_REQUEST_ID}
+    headers = error.headers
+    if error.status == 403:
+        headers = *headers, "Scope-WWW-Authenticate"
     content = {"schema": ref("schemas", "ErrorResponse"), "example": example}
     return {
         "description": error.description,
-        "headers": header_refs(*error.headers),
+        "headers": header_refs(*headers),
         "content": {JSON: content},
         # Not in the schema: clients should have one type for all errors.
         "x-error-codes": [code, *MORE_CODES.get(error.status, [])],

@@ -69,6 +69,8 @@ RATE_LIMITS = {
     "login": env.limit("RATE_LIMIT_LOGIN", "10/15m"),
     "refresh": env.limit("RATE_LIMIT_REFRESH", "10/15m"),
     "user": env.limit("RATE_LIMIT_USER", "600/1m"),
+    # All personal tokens of a user together; each alone has the limit of a user.
+    "tokens": env.limit("RATE_LIMIT_TOKENS", "3000/1m"),
 }
 WEB_THREADS = positive_int("WEB_THREADS", 4)
 MAX_STREAMS = positive_int("MAX_STREAMS", 16)
@@ -88,6 +90,7 @@ QUOTA_INVITATIONS = positive_int("QUOTA_INVITATIONS", 100)
 # Counted in the database: of one inviter, and to one address.
 INVITATION_LIMIT = env.limit("RATE_LIMIT_INVITATION", "20/1h")
 INVITED_ADDRESS_LIMIT = env.limit("RATE_LIMIT_INVITED_ADDRESS", "3/1d")
+QUOTA_TOKENS = positive_int("QUOTA_TOKENS", 50)
 QUOTA_COMMENTS = positive_int("QUOTA_COMMENTS", 10_000)
 QUOTA_IDEMPOTENCY_BYTES = positive_int("QUOTA_IDEMPOTENCY_BYTES", 128 * 1024 * 1024)
 REGISTRATION = env.str(
@@ -216,6 +219,9 @@ PASSWORD_RESET_TIMEOUT = 3600
 ACCOUNT_CREATED = ["tasks.inboxes.create_inboxes"]
 # The app's function that finds invitations; see accounts.registration.Find.
 REGISTRATION_INVITATIONS = "tasks.operations.invitations.for_registration"
+# The app's function that refuses projects that a user cannot see, as it would refuse
+# them elsewhere; called with the user and the ids that a personal token shall cover.
+PERSONAL_TOKEN_PROJECTS = "tasks.access.require_projects"
 # Modules of the apps, each for its own data: what is exported and erased with an
 # account, which rows expire, and what the OpenAPI document says of it.
 # An erased account loses what the last module has first.

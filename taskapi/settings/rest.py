@@ -6,6 +6,7 @@ An API for tasks. No write is lost, duplicated or silently overwritten.
 **Signing in.** `register` and `login` return an access token, which is valid for 15
 minutes and sent as `Authorization: Bearer …`, and a refresh token, which `refresh`
 exchanges for its one successor. Reusing a spent refresh token ends its session.
+Programs send a personal token of `createToken` instead, which has scopes.
 
 **Errors** have one shape, `Error`, on every path and for every status. `error.code` is
 for programs, `error.message` for people, and `error.details` names each invalid field.
@@ -44,7 +45,8 @@ SWAGGER_UI_SETTINGS = """\
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "accounts.auth.authentication.SessionTokenAuthentication"
+        "accounts.auth.authentication.SessionTokenAuthentication",
+        "accounts.auth.authentication.PersonalTokenAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_THROTTLE_CLASSES": ["accounts.throttles.UserRateThrottle"],

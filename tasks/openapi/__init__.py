@@ -112,7 +112,7 @@ OPERATIONS = {
         request={"operations": examples.BATCH},
         response={"results": examples.BATCH_RESULTS},
         headers=["Idempotency-Replayed"],
-        errors={412: "OperationPreconditionFailed"},
+        errors=FORBIDDEN | {412: "OperationPreconditionFailed"},
     ),
     "exportTasks": Operation(
         description="What the list shows with the same filters, as it was when the "

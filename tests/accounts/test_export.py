@@ -59,7 +59,7 @@ def test_every_kind_of_data_has_its_place(alice_api: APIClient) -> None:
     assert exported(alice_api).keys() == {
         "user",
         "sessions",
-        "adminSignIns",
+        *("adminSignIns", "personalTokens"),
         "tasks",
         "history",
         "comments",

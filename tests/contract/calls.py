@@ -10,12 +10,12 @@ from rest_framework.test import APIClient
 
 from accounts import email_change, passwords
 from accounts.auth.jwt import AccessToken, RefreshToken
-from accounts.models import Session, User
+from accounts.models import PersonalToken, Session, User
 from tasks.models import Comment, Invitation, Label, Project, Role, Task, inbox_id
 from tasks.operations import invitations
 from tasks.operations.comments import create_comment
 from tests.contract.document import Operation
-from tests.factories import PASSWORD, make_session, make_task, make_user
+from tests.factories import PASSWORD, make_session, make_task, make_token, make_user
 from tests.tasks import sharing
 from tests.tasks.wire import author, trash
 
@@ -68,6 +68,9 @@ class World:
     def comment(self) -> Comment:
         return create_comment(self.task().pk, "By the way", author(self.alice))
 
+    def personal_token(self, *scopes: str) -> tuple[PersonalToken, str]:
+        return make_token(self.alice, scopes or ["tasks:read"], session=self.session)
+
     def label(self) -> Label:
         make_task(self.alice, labels=["garden"])
         return Label.objects.get(name="garden")
@@ -85,6 +88,8 @@ class Call:
     query: str = ""
     environ: dict[str, Any] = field(default_factory=dict)
     ids: dict[str, Any] = field(default_factory=dict)
+    # A personal token, where a session's will not do.
+    token: str | None = None
 
     def path(self, operation: Operation) -> str:
         path = operation.path
@@ -102,7 +107,7 @@ class Call:
         return getattr(client, method or operation.method)(path, **extra)
 
     def signed_in(self, token: str) -> "Call":
-        self.headers["Authorization"] = f"Bearer {token}"
+        self.headers["Authorization"] = f"Bearer {self.token or token}"
         return self
 
 
@@ -171,6 +176,12 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "logoutAll": lambda world: Call(),
     "listSessions": lambda world: Call(),
     "endSession": lambda world: Call(make_session(world.alice).pk),
+    "listTokens": lambda world: Call(),
+    "createToken": lambda world: Call(
+        body={"name": "Nightly report", "scopes": ["tasks:read"]}
+    ),
+    "getCurrentToken": lambda world: Call(token=world.personal_token()[1]),
+    "revokeToken": lambda world: Call(world.personal_token()[0].pk),
     "getMe": lambda world: Call(),
     "updateMe": lambda world: Call(body={"name": "Alice A."}),
     "exportMe": lambda world: Call(),

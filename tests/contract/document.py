@@ -123,6 +123,14 @@ class Operation:
     described: dict[str, Any]
     responses: dict[int, Response] = field(repr=False)
 
+    @property
+    def scopes(self) -> list[str] | None:
+        """What a personal token needs; None if it takes none."""
+        for way in self.described["security"]:
+            if "personalToken" in way:
+                return list(way["personalToken"])
+        return None
+
     @cached_property
     def request(self) -> Any:
         content = self.described.get("requestBody", {}).get("content", {})

@@ -99,9 +99,18 @@ def be_a_stranger(attempt: Attempt) -> Any:
     return attempt.send()
 
 
+def lack_the_scope(attempt: Attempt) -> Any:
+    _, token = attempt.world.personal_token("webhooks:manage")
+    attempt.call.signed_in(token)
+    return attempt.send()
+
+
 def ask_for_what_is_not_there(attempt: Attempt) -> Any:
     if attempt.name == "batchTasks":
         attempt.call.body["operations"][-1]["id"] = str(uuid4())
+    if attempt.name == "getCurrentToken":
+        attempt.call.token = None
+        attempt.call.signed_in(attempt.world.token())
     attempt.call.id = uuid4()
     return attempt.send()
 
@@ -198,6 +207,11 @@ def find_the_project_archived(attempt: Attempt) -> Any:
     return attempt.send()
 
 
+def have_all_tokens(attempt: Attempt) -> Any:
+    attempt.settings.QUOTA_TOKENS = 0
+    return attempt.send()
+
+
 def find_the_name_taken(attempt: Attempt) -> Any:
     make_task(attempt.world.alice, labels=["allotment"])
     return attempt.send()
@@ -280,6 +294,13 @@ OTHER_BODIES: dict[str, Any] = {
     "createInvitation": {"email": "b@example.com", "role": "VIEWER"},
     "acceptInvitation": {"token": "another"},
 }
+# What nobody is refused for whose it is.
+SCOPED = (
+    *("changeEmail", "confirmEmail", "changePassword", "logoutAll", "listSessions"),
+    *("endSession", "listTokens", "revokeToken", "getMe", "updateMe", "exportMe"),
+    *("eraseMe", "listPeople", "listProjects", "listTrashedProjects", "listTrash"),
+    "emptyTrash",
+)
 PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
     200: succeed,
     201: succeed,
@@ -303,6 +324,8 @@ PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
     503: lose_the_database,
 }
 SPECIAL = {
+    **dict.fromkeys(((name, 403) for name in SCOPED), lack_the_scope),
+    ("createToken", 403): have_all_tokens,
     ("createTask", 403): have_no_quota,
     ("createProject", 403): have_all_projects,
     ("acceptInvitation", 403): have_all_members,
@@ -356,7 +379,9 @@ def test_example_of_a_request_is_understood(attempt: Attempt) -> None:
     content = attempt.operation.described["requestBody"]["content"]
     example = content[JSON]["example"]
     # What it names is none of those that there are here.
-    names_something = {"copyTask", "acceptInvitation", "declineInvitation"}
+    names_something = {
+        *("copyTask", "acceptInvitation", "declineInvitation", "createToken")
+    }
     real = attempt.call.body if attempt.name in names_something else None
     attempt.call.body = real or example
 

@@ -26,7 +26,7 @@ from taskapi.api.rate_limit import RateLimit
 from tasks.admin import TaskAdmin
 from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import ActorContext, Delete, perform_one
-from tests.factories import PASSWORD, make_session, make_task, make_user
+from tests.factories import PASSWORD, make_session, make_task, make_token, make_user
 from tests.tasks.wire import trash
 
 USERS = "/admin/accounts/user/"
@@ -594,10 +594,10 @@ def test_confirmation_says_what_goes(
     trash(make_task(bob))
     if way == "button":
         page = browser.get(f"{USERS}{alice.pk}/delete/")
-        expected = {"users": "1", "sessions": "1", "tasks": "2"}
+        expected = {"users": "1", "sessions": "1", "personal tokens": "0", "tasks": "2"}
     else:
         page = act(browser, USERS, "delete_selected", alice, bob)
-        expected = {"users": "2", "sessions": "2", "tasks": "3"}
+        expected = {"users": "2", "sessions": "2", "personal tokens": "0", "tasks": "3"}
 
     in_trash = "0" if way == "button" else "1"
     assert summary(page) == expected | {"tasks in the trash": in_trash}
@@ -631,15 +631,18 @@ def test_user_links_to_what_it_owns(browser: Client, alice: User, bob: User) -> 
     gone = trash(make_task(alice))
     sessions_ = [make_session(alice), make_session(alice)]
     make_session(bob)
+    token, _ = make_token(alice, session=sessions_[0])
+    make_token(bob)
     page = browser.get(f"{USERS}{alice.pk}/change/").content.decode()
 
     found = re.findall(r'<a href="([^"]+)">([\w ]+): ([\d,]+)</a>', page)
     assert [found_[1:] for found_ in found] == [
-        *(("Sessions", "2"), ("Tasks", "1"), ("Tasks in the trash", "1")),
+        *(("Sessions", "2"), ("Personal tokens", "1")),
+        *(("Tasks", "1"), ("Tasks in the trash", "1")),
     ]
     shown = [set(rows(browser.get(unescape(url)))) for url, _, _ in found]
-    assert shown == [set(sessions_), {mine}, {gone}]
-    assert other not in shown[1]
+    assert shown == [set(sessions_), {token}, {mine}, {gone}]
+    assert other not in shown[2]
 
 
 def test_what_a_user_owns_is_counted_up_to_a_bound(

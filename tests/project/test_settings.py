@@ -63,6 +63,7 @@ def test_keys_are_all_that_is_required(load: Load) -> None:
         "auth": RateLimit(10, 900),
         "login": RateLimit(10, 900),
         "refresh": RateLimit(10, 900),
+        "tokens": RateLimit(3000, 60),
         "user": RateLimit(600, 60),
     }
     assert found["SESSION_COOKIE_SECURE"] is found["CSRF_COOKIE_SECURE"] is True
@@ -107,6 +108,8 @@ BAD = {
     "RATE_LIMIT_LOGIN": "ten/15m",
     "RATE_LIMIT_REFRESH": "0/15m",
     "RATE_LIMIT_USER": "600",
+    "RATE_LIMIT_TOKENS": "3000",
+    "QUOTA_TOKENS": "0",
     "MAX_BODY_BYTES": "4MB",
     "LIST_CACHE_SECONDS": "-1",
     "TRASH_RETENTION_DAYS": "1.5",

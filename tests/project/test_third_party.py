@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.models import User
 from tasks.models import Task
-from tests.factories import api_of, make_task, make_user
+from tests.factories import api_of, make_task, make_token, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -85,6 +85,18 @@ def test_permission_of_drf_reads_the_role(alice_api: APIClient) -> None:
 
     assert alice_api.get("/api/staff").status_code == 403
     assert admin.get("/api/staff").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/plain", "/api/staff", "/api/own"])
+def test_view_that_declares_no_scope_takes_no_personal_token(path: str) -> None:
+    root = make_user("root", role="ADMIN")
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {make_token(root)[1]}")
+
+    response = client.get(path)
+
+    assert response.status_code == 403
+    assert response.json()["error"]["code"] == "INSUFFICIENT_SCOPE"
 
 
 def test_user_is_a_value_for_a_query(

@@ -1,10 +1,10 @@
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
+from accounts.management import escape
 from accounts.models import Role, User
 
 COLUMNS = ("id", "email", "name", "role", "is_active", "created_at")
@@ -47,8 +47,3 @@ def to_text(rows: Iterator[tuple[Any, ...]]) -> Iterator[str]:
     for _, email, name, role, is_active, created_at in rows:
         status = "active" if is_active else "inactive"
         yield f"{email:<40} {role:<5} {status:<8} {created_at:%Y-%m-%d} {escape(name)}"
-
-
-def escape(text: str) -> str:
-    """The text without what would control the terminal."""
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)

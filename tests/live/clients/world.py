@@ -55,13 +55,17 @@ class World:
                 user, f"{uuid4().hex}@example.com", now=timezone.now()
             ),
         }
-        return {"bearerToken": self.tokens.access, "real": real}
+        is_program = path == "/api/auth/tokens/current"
+        bearer = self.personal_token()["token"] if is_program else self.tokens.access
+        return {"bearerToken": bearer, "real": real}
 
     def example_of(self, method: str, path: str) -> str:
         """The id of what the path is about."""
         if "sessions" in path:
             return self.other_session()
-        if "projects" in path:
+        if path.startswith("/api/auth/tokens/"):
+            return str(self.personal_token()["id"])
+        if "projects" in path or "tokens" in path:
             return self.project(path)
         if path.startswith("/api/labels/"):
             return str(self.ask("POST", "/api/labels", {"name": "house"}).json["id"])
@@ -88,6 +92,10 @@ class World:
         if "trash" in path or "restore" in path:
             self.ask("DELETE", f"/api/projects/{project}")
         return str(project)
+
+    def personal_token(self) -> Any:
+        body = {"name": "CI", "scopes": ["tasks:read"]}
+        return self.ask("POST", "/api/auth/tokens", body).json
 
     def member(self, project: str) -> User:
         user = make_user(uuid4().hex)

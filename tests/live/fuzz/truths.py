@@ -60,6 +60,13 @@ class Client:
         body = {"text": "By the way"}
         return str(self.ask("POST", f"/api/tasks/{task}/comments", body)["id"])
 
+    def personal_token(self) -> Json:
+        """Of an account of its own: each has as many as it may."""
+        account = self.account()
+        own = Client(self.server, f"Bearer {account['accessToken']}")
+        body = {"name": "CI", "scopes": ["tasks:read"]}
+        return account | own.ask("POST", "/api/auth/tokens", body)
+
     def label(self) -> str:
         made = self.ask("POST", "/api/labels", {"name": str(uuid4())})
         return str(made["id"])
@@ -98,6 +105,26 @@ def own_session(case: Any, client: Client) -> None:
     own = Client(client.server, case.headers["Authorization"])
     [session] = own.ask("GET", "/api/auth/sessions")["items"]
     at(case, session["id"])
+
+
+def own_personal_token(case: Any, client: Client) -> None:
+    made = client.personal_token()
+    sign_in_as(case, made)
+    at(case, made["id"])
+
+
+def as_a_program(case: Any, client: Client) -> None:
+    case.headers["Authorization"] = f"Bearer {client.personal_token()['token']}"
+
+
+def for_own_project(case: Any, client: Client) -> None:
+    """Each time of another account: each has as many tokens as it may."""
+    account = client.account()
+    sign_in_as(case, account)
+    own = Client(client.server, case.headers["Authorization"])
+    expires_at = "2099-12-01T09:00:00Z"
+    at(case, "", projectIds=[own.project()], expiresAt=expires_at)
+    case.path_parameters = {}
 
 
 def own_token(case: Any, client: Client) -> None:
@@ -192,6 +219,9 @@ TRUTHS: dict[str, Callable[[Any, Client], None]] = {
     "refresh": own_token,
     "logout": own_token,
     "endSession": own_session,
+    "createToken": for_own_project,
+    "getCurrentToken": as_a_program,
+    "revokeToken": own_personal_token,
     "getTask": own_task,
     "updateTask": own_task,
     "replaceTask": own_task,
