@@ -391,9 +391,8 @@ def visible_labels(principal: Principal) -> QuerySet[Label]:
         return labels
     live = TaskLabel.objects.filter(
         label=OuterRef("pk"),
-        task__project__in=principal.project_ids,
-        task__project__deleted_at=None,
-        task__deleted_at=None,
+        project__in=principal.project_ids,
+        project__deleted_at=None,
     )
     return labels.filter(Exists(live))
 
