@@ -51,6 +51,16 @@ def test_project_is_made_and_read(alice_api: APIClient) -> None:
     assert alice_api.get(made["Location"], **headers).status_code == 304
 
 
+def test_own_tasks_of_one_project_are_found_by_their_author(
+    alice_api: APIClient, alice: User
+) -> None:
+    project = make_project(alice)
+    made = make_task(alice, project_id=project.pk)
+    query = f"project={project.pk}&createdBy=me"
+
+    assert ids(alice_api.get(f"/api/tasks?{query}")) == [str(made.pk)]
+
+
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
