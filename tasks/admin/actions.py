@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import cast
 from uuid import UUID
 
@@ -7,54 +7,46 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 
-from tasks.access import TaskNotFound
+from tasks.admin.errors import perform_each
 from tasks.exports import csv_format
 from tasks.exports.files import EXPORT_COLUMNS, with_owners
 from tasks.exports.formats import CSV
 from tasks.exports.snapshot import Snapshot
 from tasks.models import LIVE, Status, Task
-from tasks.operations import ActorContext, Delete, Operation, Update, perform_one
+from tasks.operations import ActorContext, Delete, Update, perform_one
 
 
-def author_of(request: HttpRequest, task: Task) -> ActorContext:
+def author_of(request: HttpRequest, owner_id: UUID) -> ActorContext:
+    """The administrator, with the access of the owner."""
     actor_id = cast(UUID, request.user.pk)
     request_id = request.META["HTTP_X_REQUEST_ID"]
     now = timezone.now()
-    return ActorContext(task.user_id, actor_id, request_id, now, obeys_quotas=False)
-
-
-def perform_each(
-    request: HttpRequest,
-    tasks: Iterable[Task],
-    operation: type[Operation],
-    **values: str,
-) -> int:
-    """Perform an operation on each task in its own transaction; return their number."""
-    count = 0
-    for task in tasks:
-        try:
-            perform_one(operation(values, task.pk), author_of(request, task))
-        except TaskNotFound:
-            continue  # deleted since the list was read
-        count += 1
-    return count
+    return ActorContext(owner_id, actor_id, request_id, now, obeys_quotas=False)
 
 
 @admin.action(description="Mark the chosen tasks as done")
 def mark_done(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> None:
+    def perform(task: Task) -> None:
+        operation = Update({"status": Status.DONE}, task.pk)
+        perform_one(operation, author_of(request, task.user_id))
+
     open_ = tasks.filter(LIVE).exclude(status=Status.DONE)
-    count = perform_each(request, open_, Update, status=Status.DONE)
-    model_admin.message_user(request, f"Marked {count} task(s) as done.")
+    perform_each(model_admin, request, open_, perform, "Marked {} task(s) as done.")
 
 
 @admin.action(description="Move the chosen tasks to the trash")
 def trash(
     model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
 ) -> None:
-    count = perform_each(request, tasks.filter(LIVE), Delete)
-    model_admin.message_user(request, f"Moved {count} task(s) to the trash.")
+    def perform(task: Task) -> None:
+        # A subtask may have gone with its parent, which was chosen as well.
+        if Task.objects.live().filter(pk=task.pk).exists():
+            perform_one(Delete(id=task.pk), author_of(request, task.user_id))
+
+    done = "Moved {} task(s) to the trash."
+    perform_each(model_admin, request, tasks.filter(LIVE), perform, done)
 
 
 @admin.action(description="Export the chosen tasks as CSV")

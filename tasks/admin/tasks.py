@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tasks.admin import actions, search
+from tasks.admin.errors import OperationModelAdmin
 from tasks.admin.fields import UnstrippedCharField
 from tasks.models import ADMIN_INDEX_PREDICATE, LIVE, TRASHED, Task, TaskChange
-from tasks.operations import Create, Delete, Update, perform, perform_one
+from tasks.operations import Create, Delete, Update, perform_one
 
 MAX_CHANGES = 50
 
@@ -62,7 +63,7 @@ class TrashFilter(admin.SimpleListFilter):
 
 
 @admin.register(Task)
-class TaskAdmin(admin.ModelAdmin):
+class TaskAdmin(OperationModelAdmin):
     """Writes through operations, as the API does: version, history and revision."""
 
     list_display = (
@@ -154,10 +155,10 @@ class TaskAdmin(admin.ModelAdmin):
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         values.pop("user", None)
         if change:
-            perform_one(Update(values, obj.pk), actions.author_of(request, obj))
+            perform_one(Update(values, obj.pk), actions.author_of(request, obj.user_id))
         else:
-            [task] = perform([Create(values)], actions.author_of(request, obj))
-            obj.pk = task.pk
+            author = actions.author_of(request, obj.user_id)
+            obj.pk = perform_one(Create(values), author).pk
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
         # Django's would list the history, which moving to the trash does not delete.
@@ -165,4 +166,4 @@ class TaskAdmin(admin.ModelAdmin):
         return titles, {"tasks": len(titles)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
-        perform_one(Delete(id=obj.pk), actions.author_of(request, obj))
+        perform_one(Delete(id=obj.pk), actions.author_of(request, obj.user_id))

@@ -27,6 +27,7 @@ from tasks.admin import TaskAdmin
 from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import ActorContext, Delete, perform_one
 from tests.factories import PASSWORD, make_session, make_task, make_token, make_user
+from tests.project.admin_pages import act, form, submit
 from tests.tasks.wire import trash
 
 USERS = "/admin/accounts/user/"
@@ -37,60 +38,6 @@ WRONG = "Please enter the correct email and password"
 LIMITED = "Too many attempts; try again later."
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def root(db: None) -> User:
-    return make_user("root", role=Role.ADMIN)
-
-
-@pytest.fixture
-def browser(root: User) -> Client:
-    """A browser that is signed in to the admin."""
-    browser = Client()
-    browser.force_login(root)
-    return browser
-
-
-def boxes(field: Any, name: str) -> dict[str, Any]:
-    """The names and values under which a field is sent: a date and time as two."""
-    if not getattr(field.field.widget, "widgets", None):
-        return {name: field.value()}
-    parts = field.field.widget.decompress(field.value())
-    return {f"{name}_{n}": part for n, part in enumerate(parts)}
-
-
-def form(page: Any) -> dict[str, Any]:
-    """What a browser would send back from a page, unchanged."""
-    context = page.context
-    forms = [context["adminform"].form]
-    for inline in context["inline_admin_formsets"]:
-        forms += [inline.formset.management_form, *inline.formset.forms]
-    values: dict[str, Any] = {}
-    for field in (field for each in forms for field in each):
-        values |= boxes(field, field.html_name)
-        if field.field.show_hidden_initial:
-            values |= boxes(field, field.html_initial_name)
-    # Browsers end lines with CR LF, and leave a box that is not ticked out.
-    return {
-        name: re.sub("\r?\n", "\r\n", value) if isinstance(value, str) else value
-        for name, value in values.items()
-        if value is not None and value is not False
-    }
-
-
-def submit(browser: Client, url: str, **changes: Any) -> Any:
-    """Open a form, change some fields, and save it."""
-    values = form(browser.get(url)) | changes
-    sent = {name: value for name, value in values.items() if value is not None}
-    response = browser.post(url, sent)
-    assert response.status_code == 302, response.context["errors"]
-    return response
-
-
-def act(browser: Client, url: str, action: str, *rows: Any, **extra: str) -> Any:
-    chosen = [str(row.pk) for row in rows]
-    return browser.post(url, {"action": action, "_selected_action": chosen} | extra)
 
 
 class Held:

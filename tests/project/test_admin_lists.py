@@ -21,7 +21,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 )
 
 import taskapi.admin
-from accounts.models import RevocationReason, Role, Session, User
+from accounts.models import RevocationReason, Session, User
 from taskapi.admin import BoundedModelAdmin
 from tasks.admin import search
 from tasks.admin import tasks as task_admin
@@ -42,13 +42,6 @@ SPENT = "/admin/token_blacklist/blacklistedtoken/"
 LISTS = [USERS, SESSIONS, TASKS, ISSUED, SPENT]
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FEW = 3
-
-
-@pytest.fixture
-def browser() -> Client:
-    browser = Client()
-    browser.force_login(make_user("root", role=Role.ADMIN))
-    return browser
 
 
 @pytest.fixture
