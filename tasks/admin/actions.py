@@ -12,8 +12,8 @@ from tasks.exports import csv_format
 from tasks.exports.files import EXPORT_COLUMNS, with_owners
 from tasks.exports.formats import CSV
 from tasks.exports.snapshot import Snapshot
-from tasks.models import LIVE, Status, Task
-from tasks.operations import ActorContext, Delete, Update, perform_one
+from tasks.models import LIVE, TRASHED, Status, Task
+from tasks.operations import ActorContext, Delete, Restore, Update, perform_one
 
 
 def author_of(request: HttpRequest, owner_id: UUID) -> ActorContext:
@@ -47,6 +47,19 @@ def trash(
 
     done = "Moved {} task(s) to the trash."
     perform_each(model_admin, request, tasks.filter(LIVE), perform, done)
+
+
+@admin.action(description="Restore the chosen tasks from the trash")
+def restore(
+    model_admin: admin.ModelAdmin, request: HttpRequest, tasks: QuerySet[Task]
+) -> None:
+    def perform(task: Task) -> None:
+        # A subtask may have come back with its parent, which was chosen as well.
+        if not Task.objects.live().filter(pk=task.pk).exists():
+            perform_one(Restore(id=task.pk), author_of(request, task.user_id))
+
+    done = "Restored {} task(s)."
+    perform_each(model_admin, request, tasks.filter(TRASHED), perform, done)
 
 
 @admin.action(description="Export the chosen tasks as CSV")

@@ -1,6 +1,12 @@
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
+from rest_framework import serializers
+
+from tasks.models import label_key
+from tasks.serializers.task import LabelsField
 
 
 class UnstrippedCharField(forms.CharField):
@@ -15,3 +21,31 @@ class UnstrippedCharField(forms.CharField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return self.to_python(initial) != self.to_python(data)
+
+
+class LabelNamesField(forms.Field):
+    """Names separated by commas, as a list without repetitions."""
+
+    widget = AdminTextInputWidget({"class": "vLargeTextField"})
+
+    def to_python(self, value: Any) -> list[str]:
+        if isinstance(value, list):
+            return value
+        names = [name for each in (value or "").split(",") if (name := each.strip())]
+        try:
+            return list(LabelsField().run_validation(names))
+        except serializers.ValidationError as error:
+            raise forms.ValidationError([*texts(error.detail)]) from None
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        before, after = self.to_python(initial), self.to_python(data)
+        return {*map(label_key, before)} != {*map(label_key, after)}
+
+
+def texts(detail: Any) -> Iterator[str]:
+    """The sentences in an error, however it is nested."""
+    if isinstance(detail, dict | list):
+        for each in detail.values() if isinstance(detail, dict) else detail:
+            yield from texts(each)
+    else:
+        yield str(detail)

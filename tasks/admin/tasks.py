@@ -1,7 +1,10 @@
+from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_user_model
 from django.db import models
@@ -9,44 +12,24 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from tasks.admin import actions, search
-from tasks.admin.errors import OperationModelAdmin
-from tasks.admin.fields import UnstrippedCharField
-from tasks.models import ADMIN_INDEX_PREDICATE, LIVE, TRASHED, Task, TaskChange
-from tasks.operations import Create, Delete, Update, perform_one
+from tasks.admin.errors import OperationForm
+from tasks.admin.fields import LabelNamesField, UnstrippedCharField
+from tasks.admin.history import NOBODY, UNKNOWN, TaskChangeInline, full_name
+from tasks.admin.restore import RestorableModelAdmin
+from tasks.models import ADMIN_INDEX_PREDICATE, LIVE, TRASHED, Project, Task
+from tasks.operations import Create, Delete, Restore, Update, perform_one
 
-MAX_CHANGES = 50
+LABELS_HELP = "Names, separated by commas."
 
 
-class ChangeInline(admin.TabularInline):
-    """The newest changes of a task."""
-
-    model = TaskChange
-    verbose_name_plural = f"Changes, the last {MAX_CHANGES}"
-    fields = readonly_fields = (
-        "version",
-        "changed_at",
-        "changed_by",
-        "fields",
-        "request_id",
+class TaskForm(OperationForm):
+    label_names = LabelNamesField(
+        required=False, show_hidden_initial=True, label="Labels", help_text=LABELS_HELP
     )
-    ordering = ("-version",)
-    max_num = extra = 0
-    can_delete = False
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[TaskChange]:
-        match: Any = request.resolver_match
-        task_id = match.kwargs.get("object_id")
-        all_ = TaskChange.objects.filter(task_id=task_id).order_by(*self.ordering)
-        newest = all_.values("pk")[:MAX_CHANGES]
-        return TaskChange.objects.filter(pk__in=newest).order_by(*self.ordering)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    has_add_permission = has_change_permission
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.initial.setdefault("label_names", self.instance.labels)
 
 
 class TrashFilter(admin.SimpleListFilter):
@@ -62,8 +45,37 @@ class TrashFilter(admin.SimpleListFilter):
         return queryset.filter(chosen) if chosen else queryset
 
 
+class ProjectFilter(admin.SimpleListFilter):
+    """Offers no choice: a project's page leads here."""
+
+    title, parameter_name = "project", "project__id__exact"
+
+    def lookups(self, *args: Any) -> list[tuple[str, str]]:
+        if self.value() is None:
+            return []
+        name = self.project.name if self.project else "a removed project"
+        return [(str(self.value()), name)]
+
+    @cached_property
+    def project(self) -> Project | None:
+        try:
+            return Project.objects.filter(pk=UUID(self.value())).first()
+        except ValueError:
+            raise IncorrectLookupParameters from None
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Task]
+    ) -> QuerySet[Task]:
+        if self.value() is None:
+            return queryset
+        if self.project is None:
+            return queryset.none()
+        # The index of all tasks starts with the owner.
+        return queryset.filter(project=self.project, user=self.project.owner_id)
+
+
 @admin.register(Task)
-class TaskAdmin(OperationModelAdmin):
+class TaskAdmin(RestorableModelAdmin):
     """Writes through operations, as the API does: version, history and revision."""
 
     list_display = (
@@ -73,9 +85,11 @@ class TaskAdmin(OperationModelAdmin):
         "priority",
         "due_at",
         "created_at",
+        "project",
         "deleted_at",
     )
     list_filter = (
+        ProjectFilter,
         "status",
         "priority",
         "due_at",
@@ -87,11 +101,13 @@ class TaskAdmin(OperationModelAdmin):
     search_fields = ("title", "user__email")
     search_help_text = search.HELP
     autocomplete_fields = ("user",)
+    form = TaskForm
     ordering = ("-created_at", "-id")
     readonly_fields = (
         "id",
         "project",
-        "labels",
+        "parent",
+        "assignee",
         "completed_at",
         "version",
         "created_at",
@@ -102,15 +118,20 @@ class TaskAdmin(OperationModelAdmin):
         models.CharField: {"form_class": UnstrippedCharField},
         models.TextField: {"form_class": UnstrippedCharField},
     }
-    inlines = (ChangeInline,)
-    actions = (actions.mark_done, actions.trash, actions.export_csv)
+    inlines = (TaskChangeInline,)
+    actions = (
+        actions.mark_done,
+        actions.trash,
+        actions.restore,
+        actions.export_csv,
+    )
     actions_on_any_number = ("export_csv",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
         users: Any = get_user_model()._default_manager
         every = super().get_queryset(request).filter(ADMIN_INDEX_PREDICATE)
         shown: QuerySet[Task] = users.without_erased(every)
-        return shown.prefetch_related("user")
+        return shown.prefetch_related("user", "project")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
@@ -119,7 +140,7 @@ class TaskAdmin(OperationModelAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: Task | None = None) -> list[str]:
         # They are checked against each other, which only the API does.
-        return ["parent", "assignee_id", *([] if obj else ["project"])]
+        return ["assignee_id", *([] if obj else ["parent", "project"])]
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Task | None = None
@@ -129,7 +150,7 @@ class TaskAdmin(OperationModelAdmin):
     def has_change_permission(
         self, request: HttpRequest, obj: Task | None = None
     ) -> bool:
-        # Deleted tasks are read-only here; their owners may restore them.
+        # Deleted tasks are read-only until they are restored.
         is_live = obj is None or obj.deleted_at is None
         return is_live and super().has_change_permission(request, obj)
 
@@ -149,11 +170,26 @@ class TaskAdmin(OperationModelAdmin):
         offered.pop("delete_selected", None)  # "trash" is reversible
         return offered
 
+    @admin.display(description="labels")
+    def label_names(self, task: Task) -> str:
+        """What the page of a deleted task shows in place of the field."""
+        return task.labels.replace(",", ", ")
+
+    @admin.display
+    def assignee(self, task: Task) -> str:
+        if task.assignee_id is None:
+            return NOBODY
+        users = get_user_model()._default_manager.filter(pk=task.assignee_id)
+        user: Any = users.first()
+        return full_name(user) if user else UNKNOWN["user"]
+
     def save_model(
         self, request: HttpRequest, obj: Task, form: forms.ModelForm, change: bool
     ) -> None:
         values = {name: form.cleaned_data[name] for name in form.changed_data}
         values.pop("user", None)
+        if "label_names" in values:
+            values["labels"] = values.pop("label_names")
         if change:
             perform_one(Update(values, obj.pk), actions.author_of(request, obj.user_id))
         else:
@@ -167,3 +203,6 @@ class TaskAdmin(OperationModelAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Task) -> None:
         perform_one(Delete(id=obj.pk), actions.author_of(request, obj.user_id))
+
+    def restore(self, request: HttpRequest, row: Task) -> None:
+        perform_one(Restore(id=row.pk), actions.author_of(request, row.user_id))

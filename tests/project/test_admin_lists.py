@@ -23,8 +23,7 @@ from rest_framework_simplejwt.token_blacklist.models import (
 import taskapi.admin
 from accounts.models import RevocationReason, Session, User
 from taskapi.admin import BoundedModelAdmin
-from tasks.admin import search
-from tasks.admin import tasks as task_admin
+from tasks.admin import history, search
 from tasks.imports.parsers import READERS
 from tasks.models import Priority, Status, Task, TaskChange
 from tasks.operations import Update, perform
@@ -365,7 +364,7 @@ def test_form_of_a_user_shows_the_last_sessions_only(
 def test_form_of_a_task_shows_the_last_changes_only(
     browser: Client, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(task_admin, "MAX_CHANGES", FEW)
+    monkeypatch.setattr(history, "MAX_CHANGES", FEW)
     TaskChange.objects.bulk_create(
         TaskChange(task=task, version=n, changed_at=task.updated_at, fields=[])
         for n in range(2, 9)
