@@ -2,11 +2,12 @@
 
 from functools import cached_property
 from math import ceil
+from operator import itemgetter
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -57,6 +58,40 @@ class BoundedPaginator(Paginator):
         return ceil(max(1, min(self.count, MAX_PAGED_ROWS)) / self.per_page)
 
 
+class ListedPaginator(BoundedPaginator):
+    """Reads the ids of all rows up to the bound, which give the count and the page.
+
+    For rows that are expensive to find: a count and a page would each look for them.
+    """
+
+    @cached_property
+    def pks(self) -> list[Any]:
+        """In the order of the list, unless they are more than the bound."""
+        rows: Any = self.object_list
+        order = [*dict.fromkeys(rows.query.order_by)]
+        keys = [key.removeprefix("-") for key in order]
+        found = list(rows.order_by().values_list(*keys, "pk")[: MAX_PAGED_ROWS + 1])
+        # Not in the database: it might walk through all rows in this order.
+        for column, key in reversed([*enumerate(order)]):
+            found.sort(key=itemgetter(column), reverse=key.startswith("-"))
+        return [row[-1] for row in found]
+
+    @cached_property
+    def count(self) -> int:
+        counted = len(self.pks)
+        if counted <= MAX_PAGED_ROWS:
+            return counted
+        return ApproximateCount(counted, f"more than {MAX_PAGED_ROWS:,}")
+
+    def page(self, number: int | str) -> Page[Any]:
+        page = super().page(number)
+        if self.count <= MAX_PAGED_ROWS:
+            rows: Any = self.object_list
+            pks = self.pks[page.start_index() - 1 : page.end_index()]
+            page.object_list = rows.filter(pk__in=pks)
+        return page
+
+
 def estimate(rows: QuerySet[Any]) -> ApproximateCount:
     """The number of rows of the table by the planner's statistics."""
     with connection.cursor() as cursor:
@@ -69,6 +104,8 @@ class BoundedChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Without a filter the rows found are all: "Show all" would lead nowhere."""
         super().get_results(request)
+        if not self.multi_page:  # Django's would not be the paginator's
+            self.result_list = self.paginator.page(1).object_list
         if not (self.query or self.has_active_filters):
             self.full_result_count = self.result_count
 
@@ -87,6 +124,15 @@ class BoundedModelAdmin(admin.ModelAdmin):
 
     def get_changelist(self, *args: Any, **options: Any) -> type[ChangeList]:
         return BoundedChangeList
+
+    def is_expensive(self, request: HttpRequest) -> bool:
+        """Whether the rows of this list are found slowly (ListedPaginator)."""
+        return False
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **options: Any) -> Any:
+        if self.is_expensive(request):
+            return ListedPaginator(*args, **options)
+        return super().get_paginator(request, *args, **options)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """None of what is not there yet: their tables would be empty."""

@@ -138,6 +138,9 @@ class TaskAdmin(RestorableModelAdmin):
     ) -> tuple[QuerySet[Task], bool]:
         return search.search_tasks(request, queryset, search_term), False
 
+    def is_expensive(self, request: HttpRequest) -> bool:
+        return search.is_filtered(request)
+
     def get_exclude(self, request: HttpRequest, obj: Task | None = None) -> list[str]:
         # They are checked against each other, which only the API does.
         return ["assignee_id", *([] if obj else ["parent", "project"])]

@@ -3,7 +3,9 @@
 import re
 from typing import Any
 
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 USERS = "/admin/accounts/user/"
 TASKS = "/admin/tasks/task/"
@@ -61,3 +63,10 @@ def rows(page: Any) -> list[Any]:
 def told(page: Any) -> list[str]:
     """The messages at the top of a page."""
     return [str(message) for message in page.context["messages"]]
+
+
+def statements(browser: Client, url: str) -> list[str]:
+    with CaptureQueriesContext(connection) as queries:
+        response = browser.get(url)
+    assert response.status_code == 200, response.headers
+    return [query["sql"] for query in queries]
