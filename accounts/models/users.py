@@ -53,11 +53,13 @@ class UserManager(BaseUserManager["User"]):
         """Whose rows housekeeping removes; nobody else may see them."""
         return User._base_manager.filter(erased_at__isnull=False)
 
-    def without_erased(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        """Rows of many users, without those of users who are erased."""
+    def without_erased(
+        self, rows: models.QuerySet[Any], field: str = "user"
+    ) -> models.QuerySet[Any]:
+        """Rows of many users, without those whose `field` is a user who is erased."""
         # Usually nobody is, and the admin counts faster what is not filtered.
         erased = self.erased()
-        return rows.exclude(user__in=erased) if erased.exists() else rows
+        return rows.exclude(**{f"{field}__in": erased}) if erased.exists() else rows
 
     def get_by_natural_key(self, email: str | None) -> "User":
         return self.get(email__lower=(email or "").lower())

@@ -1,3 +1,6 @@
+from tasks.admin.comments import CommentAdmin
+from tasks.admin.labels import LabelAdmin
+from tasks.admin.projects import ProjectAdmin
 from tasks.admin.tasks import TaskAdmin
 
-__all__ = ["TaskAdmin"]
+__all__ = ["CommentAdmin", "LabelAdmin", "ProjectAdmin", "TaskAdmin"]

@@ -5,6 +5,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
 from rest_framework import serializers
 
+from taskapi.api.fields import COLOR
 from tasks.models import label_key
 from tasks.serializers.task import LabelsField
 
@@ -49,3 +50,14 @@ def texts(detail: Any) -> Iterator[str]:
             yield from texts(each)
     else:
         yield str(detail)
+
+
+class ColorField(forms.RegexField):
+    default_error_messages = {"invalid": "Not a colour such as #1e90ff."}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(COLOR, **options | {"empty_value": None})
+
+    def to_python(self, value: Any) -> str | None:
+        text: str | None = super().to_python(value)
+        return text and text.lower()

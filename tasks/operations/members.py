@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db.models import F, Q
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
@@ -32,6 +33,21 @@ MAX_UNASSIGNED = 5000
 
 class MemberNotFound(NotFound):
     default_detail = "The project has no such member."
+
+
+def admit(project_id: UUID, user_id: UUID, role: int, context: ActorContext) -> None:
+    """Make an account a member without an invitation, as administrators do.
+
+    ProjectNotFound, RoleForbidden, Conflict, QuotaExceeded.
+    """
+    with locked(project_id, context, needed=Role.MANAGER, others={user_id}) as found:
+        found.access.require_open()
+        found.require_no_inbox("shared")
+        add_member(found, user_id, role)
+        # A token of before must not let them in again, once they have left.
+        email = get_user_model()._base_manager.values_list("email").filter(pk=user_id)
+        open_ones = found.project.invitations.open(context.now)
+        open_ones.filter(email__iexact=email.get()[0]).update(closed_at=context.now)
 
 
 def add_member(found: LockedProject, user_id: UUID, role: int) -> None:

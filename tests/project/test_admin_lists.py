@@ -8,12 +8,12 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib import admin
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import (
     BlacklistedToken,
@@ -25,20 +25,29 @@ from accounts.models import RevocationReason, Session, User
 from taskapi.admin import BoundedModelAdmin
 from tasks.admin import history, search
 from tasks.imports.parsers import READERS
-from tasks.models import Priority, Status, Task, TaskChange
-from tasks.operations import Update, perform
+from tasks.models import Comment, Label, Priority, Project, Status, Task, TaskChange
+from tasks.operations import Update, comments, perform
 from tasks.serializers import TaskSerializer
 from tests.factories import make_session, make_task, make_user
+from tests.project.admin_pages import (
+    COMMENTS,
+    LABELS,
+    PROJECTS,
+    TASKS,
+    USERS,
+    rows,
+    statements,
+)
+from tests.tasks import sharing
 from tests.tasks.wire import author, make_tasks, trash
 
 pytestmark = pytest.mark.django_db
 
-USERS = "/admin/accounts/user/"
 SESSIONS = "/admin/accounts/session/"
-TASKS = "/admin/tasks/task/"
 ISSUED = "/admin/token_blacklist/outstandingtoken/"
 SPENT = "/admin/token_blacklist/blacklistedtoken/"
-LISTS = [USERS, SESSIONS, TASKS, ISSUED, SPENT]
+OF_TASKS = [TASKS, PROJECTS, LABELS, COMMENTS]
+LISTS = [USERS, SESSIONS, *OF_TASKS, ISSUED, SPENT]
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FEW = 3
 
@@ -62,19 +71,18 @@ def titles(alice: User) -> list[str]:
     return titles
 
 
-def rows(page: Any) -> list[Any]:
-    return list(page.context["cl"].result_list)
+def make_row_of_each_kind(person: User) -> None:
+    session = make_session(person)
+    token = OutstandingToken.objects.get(jti=session.current_jti)
+    BlacklistedToken.objects.create(token=token)
+    project = sharing.make_project(person)
+    sharing.share(project, make_user(f"friend{uuid4()}"))
+    task = sharing.task_in(project, labels=[f"label {uuid4()}"])
+    comments.create_comment(task.pk, "Done?", author(person))
 
 
 def shown(page: Any) -> list[str]:
     return [task.title for task in rows(page)]
-
-
-def statements(browser: Client, url: str) -> list[str]:
-    with CaptureQueriesContext(connection) as queries:
-        response = browser.get(url)
-    assert response.status_code == 200, response.headers
-    return [query["sql"] for query in queries]
 
 
 def everything() -> Iterator[str]:
@@ -113,16 +121,12 @@ def test_no_list_is_read_to_its_end(
     browser: Client, url: str, few: int, titles: list[str], alice: User, bob: User
 ) -> None:
     for _ in titles:
-        make_session(alice)
-    tokens = OutstandingToken.objects.all()
-    BlacklistedToken.objects.bulk_create(
-        BlacklistedToken(token=each) for each in tokens
-    )
+        make_row_of_each_kind(alice)
     table = "_".join(url.split("/")[2:4])
     asked = [sql for sql in statements(browser, url) if f'FROM "{table}"' in sql]
 
     # Who asks, and what the rows are shown with, is read by its key.
-    by_key = (" IN (", '"id" = ')
+    by_key = (" IN (", f'"{table}"."id" = ')
     asked = [sql for sql in asked if not any(each in sql for each in by_key)]
     read = [sql for sql in asked if "COUNT(" not in sql]
     assert [sql[-8:] for sql in read] == [" LIMIT 2"]
@@ -131,15 +135,9 @@ def test_no_list_is_read_to_its_end(
 @pytest.mark.parametrize("url", LISTS)
 def test_more_rows_cost_no_more_statements(browser: Client, url: str) -> None:
     asked = []
-    for rows in (1, 5):
-        for n in range(rows):
-            person = make_user(f"user{rows}{n}")
-            make_task(person)
-            make_session(person)
-        tokens = OutstandingToken.objects.filter(blacklistedtoken=None)
-        BlacklistedToken.objects.bulk_create(
-            BlacklistedToken(token=each) for each in tokens
-        )
+    for count in (1, 5):
+        for n in range(count):
+            make_row_of_each_kind(make_user(f"user{count}{n}"))
         asked.append(len(statements(browser, url)))
 
     assert asked[0] == asked[1]
@@ -149,9 +147,7 @@ def test_more_rows_cost_no_more_statements(browser: Client, url: str) -> None:
 def test_only_columns_with_an_index_can_be_sorted_by(
     browser: Client, url: str, task: Task
 ) -> None:
-    session = make_session(task.user)
-    token = OutstandingToken.objects.get(jti=session.current_jti)
-    BlacklistedToken.objects.create(token=token)
+    make_row_of_each_kind(task.user)
     page = browser.get(url).content.decode()
     columns = re.findall(r'<th scope="col" class="([^"]+)">', page)
 
@@ -375,7 +371,9 @@ def test_form_of_a_task_shows_the_last_changes_only(
     assert [form.instance.version for form in inline.formset.forms] == [8, 7, 6]
 
 
-@pytest.mark.parametrize("model", [OutstandingToken, BlacklistedToken, User, Task])
+@pytest.mark.parametrize(
+    "model", [OutstandingToken, BlacklistedToken, User, Task, Project, Label, Comment]
+)
 def test_every_list_is_bounded(model: Any) -> None:
     assert isinstance(admin.site._registry[model], BoundedModelAdmin)
     assert not admin.site._registry[model].show_full_result_count
@@ -509,9 +507,9 @@ def test_export_is_streamed_in_chunks(
     assert response.streaming
     stream = iter(response.streaming_content)
     # The first has the names of the columns. For each page the sizes are read first.
-    for rows in (501, 500, 200):
+    for count in (501, 500, 200):
         with django_assert_num_queries(2):
-            assert next(stream).count(b"\n") == rows
+            assert next(stream).count(b"\n") == count
     assert next(stream, None) is None
 
 
