@@ -14,12 +14,13 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from accounts.models import AdminSignIn, PersonalToken, Session, User
 from taskapi.db.batches import delete_batch
+from taskapi.db.holdings import Holding
 
 SESSIONS_PER_PAGE = 500
 USER_FIELDS = {
@@ -66,13 +67,12 @@ def sessions(user: User) -> Iterator[Any]:
         yield from page.order_by("created_at").values("id", **SESSION_FIELDS)
 
 
-def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
-    """Yield what the admin shows of users, and what goes with them: the name of a kind
-    of rows, the rows of these users, and what the admin's list of them needs besides
-    `?user__id__exact=…`.
-    """
-    yield "sessions", Session.objects.filter(user__in=user_ids), ""
-    yield "personal tokens", PersonalToken.objects.filter(user__in=user_ids), ""
+def holdings(user_ids: Sequence[UUID]) -> Iterator[Holding]:
+    """Yield what the admin shows of users, and what goes with them."""
+    sessions = Session.objects.filter(user__in=user_ids)
+    yield Holding("sessions", sessions, "user__id__exact={}")
+    tokens = PersonalToken.objects.filter(user__in=user_ids)
+    yield Holding("personal tokens", tokens, "user__id__exact={}")
 
 
 def require_erasable(user_id: UUID) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Count, QuerySet, Value
 
 from taskapi.db.batches import delete_batch
+from taskapi.db.holdings import Holding
 from taskapi.db.pages import in_pages
 from tasks.comments import comment_to_dict
 from tasks.models import (
@@ -55,13 +56,17 @@ def require_erasable(user_id: UUID) -> None:
     """Tasks and comments are of use to others in projects only."""
 
 
-def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
-    """Yield what the admin shows of users, and what goes with them: name, rows, and the
-    filter of their list.
-    """
+def holdings(user_ids: Sequence[UUID]) -> Iterator[Holding]:
     tasks = Task.objects.filter(user__in=user_ids)
-    yield "tasks", tasks.live(), "&trash=no"
-    yield "tasks in the trash", tasks.trashed(), "&trash=yes"
+    of_user = "user__id__exact={}&trash="
+    yield Holding("tasks", tasks.live(), f"{of_user}no")
+    yield Holding("tasks in the trash", tasks.trashed(), f"{of_user}yes")
+    comments = Comment.objects.filter(task__user__in=user_ids)
+    yield Holding("comments on these tasks", comments)
+    written = Comment.objects.filter(author_id__in=user_ids)
+    # Those on tasks of others stay, without their author.
+    of_author = "author_id__exact={}"
+    yield Holding("comments written", written, of_author, is_erased=False)
 
 
 def rows(queryset: QuerySet[Any], size: Any, **options: Any) -> Iterator[Any]:

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Value
 
 from taskapi.api.errors import Conflict
 from taskapi.db.batches import delete_batch
+from taskapi.db.holdings import Holding
 from taskapi.db.pages import in_pages
 from tasks.fields import to_rfc3339
 from tasks.models import (
@@ -74,7 +75,7 @@ def require_erasable(user_id: UUID) -> None:
     Whoever adds a member holds the owner's row, as the caller does.
     """
     projects = Project.objects.filter(owner_id=user_id, destroyed_at=None)
-    shared = projects.filter(Exists(Membership.objects.filter(project=OuterRef("pk"))))
+    shared = projects.filter(is_shared())
     names = list(shared.order_by("name", "pk").values_list("name", flat=True))
     if names:
         raise SharedProjects(names)
@@ -91,8 +92,19 @@ class SharedProjects(Conflict):
         )
 
 
-def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
-    yield from ()
+def holdings(user_ids: Sequence[UUID]) -> Iterator[Holding]:
+    known = Project.objects.filter(owner__in=user_ids, destroyed_at=None)
+    projects = known.filter(is_inbox=False)
+    yield Holding("projects", projects, "owner__id__exact={}")
+    yield Holding("projects shared with others", projects.filter(is_shared()))
+    memberships = Membership.objects.filter(user__in=user_ids)
+    yield Holding("memberships in projects of others", memberships)
+    labels = Label.objects.filter(owner__in=user_ids)
+    yield Holding("labels", labels, "owner__id__exact={}")
+
+
+def is_shared() -> Exists:
+    return Exists(Membership.objects.filter(project=OuterRef("pk")))
 
 
 def rows(queryset: QuerySet[Any]) -> Iterator[Any]:

@@ -11,24 +11,27 @@ from django.utils.safestring import SafeString
 
 from accounts import personal_data
 from accounts.models import User
+from taskapi.db.holdings import Holding
 
 MAX_COUNTED = 10_000
 
 
 def counts(user_ids: Sequence[UUID]) -> dict[str, str]:
-    """How many rows of each kind these users own together."""
-    return {name: count(rows) for name, rows, _ in holdings(user_ids)}
+    """How many rows of each kind go with these users, together."""
+    found = holdings(user_ids)
+    return {each.name: count(each.rows) for each in found if each.is_erased}
 
 
 def links(user: User) -> SafeString:
-    """The same of one user, each with a link to its list."""
-    found = holdings([user.pk])
-    rows = ((url(held, user, query), name, count(held)) for name, held, query in found)
-    capitalized = ((link, name.capitalize(), number) for link, name, number in rows)
-    return format_html_join(" · ", '<a href="{}">{}: {}</a>', capitalized)
+    """How many a user has of each kind that has a list, with a link to it."""
+    listed = (each for each in holdings([user.pk]) if each.list_query)
+    rows = (
+        (url(each, user), each.name.capitalize(), count(each.rows)) for each in listed
+    )
+    return format_html_join(" · ", '<a href="{}">{}: {}</a>', rows)
 
 
-def holdings(user_ids: Sequence[UUID]) -> Iterator[tuple[str, QuerySet[Any], str]]:
+def holdings(user_ids: Sequence[UUID]) -> Iterator[Holding]:
     for module in personal_data.modules():
         yield from module.holdings(user_ids)
 
@@ -39,7 +42,7 @@ def count(rows: QuerySet[Any]) -> str:
     return f"{counted:,}" if is_all else f"more than {MAX_COUNTED:,}"
 
 
-def url(rows: QuerySet[Any], user: User, query: str) -> str:
-    meta = rows.model._meta
+def url(holding: Holding, user: User) -> str:
+    meta = holding.rows.model._meta
     changelist = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-    return f"{changelist}?user__id__exact={user.pk}{query}"
+    return f"{changelist}?{holding.list_query.format(user.pk)}"

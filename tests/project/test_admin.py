@@ -531,6 +531,15 @@ def summary(page: Any) -> dict[str, str]:
     return {name: str(count) for name, count in page.context["model_count"]}
 
 
+NOTHING = dict.fromkeys(
+    [
+        *("projects", "projects shared with others", "labels"),
+        *("memberships in projects of others", "comments on these tasks"),
+    ],
+    "0",
+)
+
+
 @pytest.mark.parametrize("way", ["button", "action"])
 def test_confirmation_says_what_goes(
     browser: Client, alice: User, bob: User, task: Task, way: str
@@ -546,8 +555,9 @@ def test_confirmation_says_what_goes(
         page = act(browser, USERS, "delete_selected", alice, bob)
         expected = {"users": "2", "sessions": "2", "personal tokens": "0", "tasks": "3"}
 
-    in_trash = "0" if way == "button" else "1"
-    assert summary(page) == expected | {"tasks in the trash": in_trash}
+    assert summary(page) == NOTHING | expected | {
+        "tasks in the trash": "0" if way == "button" else "1"
+    }
     assert f"Tasks: {expected['tasks']}" in page.content.decode()
 
 
@@ -555,7 +565,7 @@ def test_confirmation_does_not_load_what_the_user_owns(
     browser: Client, alice: User, task: Task, django_assert_max_num_queries: Any
 ) -> None:
     make_session(alice)
-    with django_assert_max_num_queries(12) as queries:
+    with django_assert_max_num_queries(17) as queries:
         page = browser.get(f"{USERS}{alice.pk}/delete/")
 
     assert "alice@example.com" in page.content.decode()
@@ -585,11 +595,12 @@ def test_user_links_to_what_it_owns(browser: Client, alice: User, bob: User) -> 
     found = re.findall(r'<a href="([^"]+)">([\w ]+): ([\d,]+)</a>', page)
     assert [found_[1:] for found_ in found] == [
         *(("Sessions", "2"), ("Personal tokens", "1")),
-        *(("Tasks", "1"), ("Tasks in the trash", "1")),
+        *(("Projects", "0"), ("Labels", "0")),
+        *(("Tasks", "1"), ("Tasks in the trash", "1"), ("Comments written", "0")),
     ]
     shown = [set(rows(browser.get(unescape(url)))) for url, _, _ in found]
-    assert shown == [set(sessions_), {token}, {mine}, {gone}]
-    assert other not in shown[2]
+    assert shown == [set(sessions_), {token}, set(), set(), {mine}, {gone}, set()]
+    assert other not in shown[4]
 
 
 def test_what_a_user_owns_is_counted_up_to_a_bound(
