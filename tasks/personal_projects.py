@@ -98,7 +98,8 @@ def holdings(user_ids: Sequence[UUID]) -> Iterator[Holding]:
     yield Holding("projects", projects, "owner__id__exact={}")
     yield Holding("projects shared with others", projects.filter(is_shared()))
     memberships = Membership.objects.filter(user__in=user_ids)
-    yield Holding("memberships in projects of others", memberships)
+    of_member = "user__id__exact={}"
+    yield Holding("memberships in projects of others", memberships, of_member)
     labels = Label.objects.filter(owner__in=user_ids)
     yield Holding("labels", labels, "owner__id__exact={}")
 

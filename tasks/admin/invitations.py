@@ -15,7 +15,7 @@ from tasks.invitation_mail import instruction
 from tasks.models import Invitation, Project
 from tasks.operations import invitations
 
-MADE = "{} is invited. {}. It is shown only now."
+MADE = "An invitation for {} was made. {}. It is shown only now."
 
 
 class OpenInvitationInline(RoleInline):

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from taskapi.api.preconditions import NO_PRECONDITION
@@ -78,7 +78,7 @@ class ProjectAdmin(RestorableModelAdmin):
     ordering = ("-created_at", "-id")
     fields = ("owner", "name", "description", "color")
     readonly_fields = (
-        "tasks",
+        "lists",
         "is_inbox",
         "id",
         "version",
@@ -116,15 +116,18 @@ class ProjectAdmin(RestorableModelAdmin):
     def members(self, project: Project) -> int:
         return len(project.memberships.all())
 
-    @admin.display
-    def tasks(self, project: Project) -> SafeString:
-        url = reverse("admin:tasks_task_changelist")
-        url += f"?project__id__exact={project.pk}"
-        return format_html(
-            '<a href="{0}&trash=no">Its tasks</a> · '
-            '<a href="{0}&trash=yes">Its tasks in the trash</a>',
-            url,
+    @admin.display(description="lists")
+    def lists(self, project: Project) -> SafeString:
+        tasks, members = (
+            f"{reverse(f'admin:tasks_{name}_changelist')}?project__id__exact={project.pk}"
+            for name in ("task", "membership")
         )
+        links = [
+            (f"{tasks}&trash=no", "Its tasks"),
+            (f"{tasks}&trash=yes", "Its tasks in the trash"),
+            (members, "Its members"),
+        ]
+        return format_html_join(" · ", '<a href="{}">{}</a>', links)
 
     def get_fields(self, request: HttpRequest, obj: Project | None = None) -> Any:
         return (*self.fields, *self.readonly_fields) if obj else self.fields

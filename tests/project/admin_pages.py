@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 USERS = "/admin/accounts/user/"
 TASKS = "/admin/tasks/task/"
 PROJECTS = "/admin/tasks/project/"
+MEMBERS = "/admin/tasks/membership/"
 LABELS = "/admin/tasks/label/"
 COMMENTS = "/admin/tasks/comment/"
 

@@ -594,13 +594,13 @@ def test_user_links_to_what_it_owns(browser: Client, alice: User, bob: User) -> 
 
     found = re.findall(r'<a href="([^"]+)">([\w ]+): ([\d,]+)</a>', page)
     assert [found_[1:] for found_ in found] == [
-        *(("Sessions", "2"), ("Personal tokens", "1")),
-        *(("Projects", "0"), ("Labels", "0")),
+        *(("Sessions", "2"), ("Personal tokens", "1"), ("Projects", "0")),
+        *(("Memberships in projects of others", "0"), ("Labels", "0")),
         *(("Tasks", "1"), ("Tasks in the trash", "1"), ("Comments written", "0")),
     ]
     shown = [set(rows(browser.get(unescape(url)))) for url, _, _ in found]
-    assert shown == [set(sessions_), {token}, set(), set(), {mine}, {gone}, set()]
-    assert other not in shown[4]
+    assert shown == [set(sessions_), {token}, *[set()] * 3, {mine}, {gone}, set()]
+    assert other not in shown[5]
 
 
 def test_what_a_user_owns_is_counted_up_to_a_bound(

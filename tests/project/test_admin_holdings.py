@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import User
-from tasks.models import Comment, Label, Project, Task
+from tasks.models import Comment, Label, Membership, Project, Task
 from tasks.operations import comments
 from tests.project.admin_pages import USERS, act, rows, statements
 from tests.tasks import sharing
@@ -46,6 +46,7 @@ def test_user_links_to_projects_labels_and_comments(
 
     for name, model, own in (
         ("Projects", Project, {"owner": alice, "is_inbox": False}),
+        ("Memberships in projects of others", Membership, {"user": alice}),
         ("Labels", Label, {"owner": alice}),
         ("Comments written", Comment, {"author_id": alice.pk}),
     ):
@@ -55,6 +56,7 @@ def test_user_links_to_projects_labels_and_comments(
     assert {name: number for name, (number, _) in of_bob.items()} == {
         "Sessions": "0",
         "Projects": "1",
+        "Memberships in projects of others": "1",
         "Labels": "0",
         "Tasks": "0",
         "Tasks in the trash": "0",

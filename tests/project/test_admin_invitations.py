@@ -51,7 +51,7 @@ def test_link_is_shown_once_and_lets_in(
     assert response.status_code == 302
     [link, _] = told(browser.get(change_url(project)))
 
-    assert link.startswith("bob@example.com is invited. To accept or decline it, open ")
+    assert link.startswith("An invitation for bob@example.com was made. To accept ")
     [token] = re.findall(r"https://tasks\.example\.com/join#(\S+?)\. It", link)
     again = browser.get(change_url(project))
     assert token not in again.content.decode()

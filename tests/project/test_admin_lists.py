@@ -32,6 +32,7 @@ from tests.factories import make_session, make_task, make_user
 from tests.project.admin_pages import (
     COMMENTS,
     LABELS,
+    MEMBERS,
     PROJECTS,
     TASKS,
     USERS,
@@ -46,7 +47,7 @@ pytestmark = pytest.mark.django_db
 SESSIONS = "/admin/accounts/session/"
 ISSUED = "/admin/token_blacklist/outstandingtoken/"
 SPENT = "/admin/token_blacklist/blacklistedtoken/"
-OF_TASKS = [TASKS, PROJECTS, LABELS, COMMENTS]
+OF_TASKS = [TASKS, PROJECTS, MEMBERS, LABELS, COMMENTS]
 LISTS = [USERS, SESSIONS, *OF_TASKS, ISSUED, SPENT]
 NOBODY = "00000000-0000-4000-8000-000000000000"
 FEW = 3

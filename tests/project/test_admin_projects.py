@@ -201,6 +201,17 @@ def test_page_leads_to_the_tasks(browser: Client, project: Project) -> None:
     assert [rows(browser.get(unescape(url))) for url in links] == [[live], [gone]]
 
 
+def test_page_leads_to_the_members(
+    browser: Client, project: Project, bob: User
+) -> None:
+    member = sharing.share(project, bob)
+    sharing.share(sharing.make_project(bob), project.owner)
+    html = browser.get(change_url(project)).content.decode()
+    [url] = re.findall(r'<a href="([^"]+)">Its members</a>', html)
+
+    assert rows(browser.get(unescape(url))) == [member]
+
+
 def test_history_is_told_in_words(browser: Client, project: Project, bob: User) -> None:
     member = sharing.share(project, bob)
     submit(browser, change_url(project), name="Garden")
