@@ -6,8 +6,9 @@
     python -m benchmarks.admin
 
 Through Django's test client, so with every middleware and template, but without a
-network. Adds sessions, tokens, a long history and a log, and an administrator of its
-own. Prints a table, and ends with status 1 when a page is slower than it may be.
+network. Adds sessions, tokens, projects, labels, comments, a long history and a log,
+and an administrator of its own. Prints a table, and ends with status 1 when a page is
+slower than it may be.
 """
 
 import os
@@ -28,17 +29,21 @@ django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.db.models import Q  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from accounts.models import Session  # noqa: E402
-from tasks.models import Task  # noqa: E402
+from tasks.models import Comment, Label, Project, Task  # noqa: E402
 
 LIMIT_MS, TIMES = 300, 11
 BENCH = "bench@example.com"
 ROOT = "admin-benchmark@example.com"
 TASKS, USERS = "/admin/tasks/task/", "/admin/accounts/user/"
 SESSIONS = "/admin/accounts/session/"
+PROJECTS, LABELS = "/admin/tasks/project/", "/admin/tasks/label/"
+COMMENTS, MEMBERS = "/admin/tasks/comment/", "/admin/tasks/membership/"
+IN_INBOX = Q(project__is_inbox=True)
 ISSUED = "/admin/token_blacklist/outstandingtoken/"
 SPENT = "/admin/token_blacklist/blacklistedtoken/"
 OWNER = "/admin/autocomplete/?app_label=tasks&model_name=task&field_name=user&term="
@@ -74,6 +79,61 @@ SELECT gen_random_uuid(), id, 'curl', 1, now(), now(), now(), now() + interval '
     now() + interval '30 days', ''
 FROM accounts_user, generate_series(1, 5000) WHERE email = 'bench@example.com';
 """
+# 20,000 projects with five members each, tasks in 2,000 of them, 50,000 labels, 200,000
+# comments; and one project of bench with all the members it may have.
+FILL_PROJECTS = """
+INSERT INTO tasks_project (id, owner_id, name, is_inbox, position, version, revision,
+    created_at, updated_at)
+SELECT gen_random_uuid(), id,
+    (ARRAY['House', 'Garden', 'Quarterly invoice', 'Oslo'])[1 + n % 4] || ' ' || n,
+    false, lpad(n::text, 6, '0'), 1, 0, t, t
+FROM (SELECT id, row_number() OVER () AS n, now() - random() * interval '300 days' AS t
+    FROM accounts_user LIMIT 20000) u;
+INSERT INTO tasks_membership (project_id, user_id, role, joined_at, revision)
+SELECT p.id, u.id, 1 + u.n % 3, now(), 0
+FROM (SELECT id, owner_id, row_number() OVER () AS n FROM tasks_project
+    WHERE NOT is_inbox) p
+CROSS JOIN generate_series(1, 5) k
+JOIN (SELECT id, row_number() OVER () AS n FROM accounts_user) u
+    ON u.n = (p.n + k * 7919) % 50000 + 1 AND u.id <> p.owner_id;
+UPDATE tasks_task SET project_id = p.id
+FROM (SELECT id, owner_id FROM tasks_project WHERE NOT is_inbox LIMIT 2000) p
+WHERE user_id = p.owner_id;
+INSERT INTO tasks_label (id, owner_id, name, key, version, revision, created_at,
+    updated_at)
+SELECT gen_random_uuid(), id, 'Label ' || n, 'label ' || n, 1, 0, t, t
+FROM (SELECT id, row_number() OVER () AS n, now() - random() * interval '300 days' AS t
+    FROM accounts_user) u;
+INSERT INTO tasks_tasklabel (task_id, label_id, task_created_at)
+SELECT t.id, l.id, t.created_at
+FROM (SELECT id, user_id, created_at FROM tasks_task LIMIT 100000) t
+JOIN tasks_label l ON l.owner_id = t.user_id;
+INSERT INTO tasks_comment (id, task_id, author_id, text, version, revision, created_at,
+    updated_at)
+SELECT gen_random_uuid(), id, user_id, repeat('All done? ', (1 + n % 20)::int), 1, 0,
+    t, t
+FROM (SELECT id, user_id, row_number() OVER () AS n,
+    now() - random() * interval '300 days' AS t FROM tasks_task LIMIT 195000) u;
+INSERT INTO tasks_comment (id, task_id, author_id, text, version, revision, created_at,
+    updated_at)
+SELECT gen_random_uuid(), t.id, u.id, 'By bench', 1, 0, now(), now()
+FROM (SELECT id FROM tasks_task LIMIT 5000) t, accounts_user u
+WHERE u.email = 'bench@example.com';
+INSERT INTO tasks_project (id, owner_id, name, is_inbox, position, version, revision,
+    created_at, updated_at)
+SELECT gen_random_uuid(), id, 'Benchmark', false, '1', 1, 0, now(), now()
+FROM accounts_user WHERE email = 'bench@example.com';
+INSERT INTO tasks_membership (project_id, user_id, role, joined_at, revision)
+SELECT p.id, u.id, 2, now(), 0
+FROM tasks_project p, (SELECT id FROM accounts_user
+    WHERE email <> 'bench@example.com' LIMIT 200) u WHERE p.name = 'Benchmark';
+INSERT INTO tasks_projectchange (project_id, changed_by, changed_at, request_id, fields)
+SELECT p.id, u.id, now(), 'benchmark', jsonb_build_array(jsonb_build_object(
+    'field', 'member', 'from', null, 'to',
+    jsonb_build_object('userId', u.id, 'role', 'EDITOR')))
+FROM tasks_project p, (SELECT id FROM accounts_user LIMIT 10000) u
+WHERE p.name = 'Benchmark';
+"""
 
 
 def administrator() -> Any:
@@ -84,8 +144,8 @@ def administrator() -> Any:
     root = users.create_superuser(ROOT, None, name="Benchmark")
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
-        for statement in FILL.split(";\n"):
-            if statement:
+        for statement in (FILL + FILL_PROJECTS).split(";\n"):
+            if statement.strip():
                 cursor.execute(statement)
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("RESET statement_timeout")
@@ -127,6 +187,10 @@ OF_TASKS = {
     "search, an owner": "?q=user77@example.com",
     "search, nobody": "?q=nobody@example.com",
     "search and filter": "?q=invoice&status__exact=TODO&priority__exact=4",
+    "search and three filters": "?q=invoice&status__exact=IN_PROGRESS"
+    "&priority__exact=1&trash=no",
+    "search, everything, and three filters": "?q=the&status__exact=IN_PROGRESS"
+    "&priority__exact=1&trash=no",
     "search in the trash": "?q=invoice&trash=yes",
 }
 OF_USERS = {
@@ -161,6 +225,42 @@ OF_TOKENS = {
     "search, a user": "?q=user77@example.com",
     "search, nothing": "?q=xylophone",
 }
+OF_PROJECTS = {
+    "list": "",
+    "last page": "?p=200",
+    "oldest first": "?o=6",
+    "in use": "?state=live",
+    "archived": "?state=archived",
+    "in the trash": "?state=trash",
+    "inboxes": "?state=inbox",
+    "search, a name": "?q=quarterly+7",
+    "search, one letter": "?q=q",
+    "search, everything": "?q=e",
+    "search, nothing": "?q=xylophone",
+    "search, an owner": "?q=user77@example.com",
+    "search and filter": "?q=house&state=live",
+}
+OF_MEMBERS = {
+    "list": "",
+    "last page": "?p=200",
+    "search, a member": "?q=user77@example.com",
+}
+OF_LABELS = {
+    "list": "",
+    "last page": "?p=200",
+    "oldest first": "?o=4",
+    "search, a name": "?q=label+4711",
+    "search, one letter": "?q=b",
+    "search, nothing": "?q=xylophone",
+    "search, an owner": "?q=user77@example.com",
+}
+OF_COMMENTS = {
+    "list": "",
+    "last page": "?p=200",
+    "oldest first": "?o=4",
+    "search, an author": "?q=bench@example.com",
+    "search, nobody": "?q=nobody@example.com",
+}
 OF_A_TASK = ("change", "history", "delete")
 OF_A_USER = ("change", "password", "history", "delete")
 TYPED = ("", "u", "us", "user", "user49", "ada", "nobody")
@@ -176,17 +276,35 @@ def pages() -> Iterator[tuple[str, str]]:
     yield from listed("sessions", SESSIONS, OF_SESSIONS)
     yield from listed("tokens issued", ISSUED, OF_TOKENS)
     yield from listed("tokens spent", SPENT, OF_TOKENS)
+    yield from listed("projects", PROJECTS, OF_PROJECTS)
+    yield from listed("members", MEMBERS, OF_MEMBERS)
+    yield from listed("labels", LABELS, OF_LABELS)
+    yield from listed("comments", COMMENTS, OF_COMMENTS)
     yield from ((f"task: {name}", f"{TASKS}{task.pk}/{name}/") for name in OF_A_TASK)
     yield from ((f"user: {name}", f"{USERS}{bench.pk}/{name}/") for name in OF_A_USER)
+    project = Project.objects.get(owner=bench, name="Benchmark")
+    yield from of_one("project", PROJECTS, project)
+    yield from of_one("label", LABELS, Label.objects.get(owner=bench))
+    yield from of_one("comment", COMMENTS, Comment.objects.latest("created_at"))
+    yield "members: of a project", f"{MEMBERS}?project__id__exact={project.pk}"
+    in_it = f"{TASKS}?project__id__exact={Task.objects.exclude(IN_INBOX)[0].project_id}"
+    yield "tasks: of a project, from its page", f"{in_it}&trash=no"
+    yield "tasks: of a project, its trash", f"{in_it}&trash=yes"
+    yield "tasks: of a project, all", in_it
     owned = f"?user__id__exact={bench.pk}"
     yield "tasks: of a user, from its page", f"{TASKS}{owned}&trash=no"
     yield "tasks: its trash", f"{TASKS}{owned}&trash=yes"
     yield "sessions: of a user, from its page", f"{SESSIONS}{owned}"
     yield "session: view", f"{SESSIONS}{bench.sessions.first().pk}/change/"
     yield from (
-        (f"{url.split('/')[-2]}: add", f"{url}add/") for url in (TASKS, USERS, SPENT)
+        (f"{url.split('/')[-2]}: add", f"{url}add/")
+        for url in (TASKS, USERS, PROJECTS, SPENT)
     )
     yield from ((f"task: owner, {term!r} typed", OWNER + term) for term in TYPED)
+
+
+def of_one(what: str, url: str, row: Any) -> Iterator[tuple[str, str]]:
+    yield from ((f"{what}: {name}", f"{url}{row.pk}/{name}/") for name in OF_A_TASK)
 
 
 def listed(what: str, url: str, queries: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.live, pytest.mark.full]
 
 ROOT_EMAIL = "root@example.com"
 USERS, TASKS = "/admin/accounts/user/", "/admin/tasks/task/"
+PROJECTS = "/admin/tasks/project/"
 SESSIONS = "/admin/accounts/session/"
 IMAGES = ROOT / "docs" / "images"
 MAX_IMAGE_BYTES = 200_000
@@ -288,10 +289,10 @@ def test_lists_fit_a_usual_screen(admin: Visit, owner: Tokens) -> None:
     """Ordinary titles stay on one line, and no column is cut off."""
     admin.page.set_viewport_size({"width": 1360, "height": 900})
     # Only the owner's: other tests leave names and agents that are as long as can be.
-    tasks, users, sessions = (
-        f"{url}?q={owner.email}" for url in (TASKS, USERS, SESSIONS)
+    tasks, users, sessions, projects = (
+        f"{url}?q={owner.email}" for url in (TASKS, USERS, SESSIONS, PROJECTS)
     )
-    for url in (tasks, users, sessions):
+    for url in (tasks, users, sessions, f"{projects}&state=inbox"):
         admin.open(url)
         admin.picture(f"admin-1360-{url.split('/')[-2]}")
         table = admin.page.locator("#changelist-form .results")
@@ -355,6 +356,56 @@ def test_task_is_added_for_an_owner_found_by_typing(
     assert "was added successfully" in told(admin)
     search(admin, TASKS, f'"from the admin" {owner.email}')
     assert found(admin, "user") == [owner.email]
+
+
+def choose(visit: Visit, place: Any, email: str) -> None:
+    """Find an account by typing."""
+    place.locator(".select2-selection").click()
+    visit.page.locator(".select2-search__field").fill(email)
+    visit.page.get_by_role("option", name=email).click()
+
+
+def test_project_is_made_and_shared(admin: Visit, owner: Tokens, live: Server) -> None:
+    member, page = register(live), admin.page
+    admin.open(f"{PROJECTS}add/")
+    choose(admin, page.locator(".field-owner"), owner.email)
+    page.get_by_label("Name").fill("House")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.wait_for_load_state("networkidle")
+
+    choose(admin, page.locator("#memberships-2-0"), member.email)
+    page.locator("#id_memberships-2-0-role").select_option(label="Editor")
+    page.locator("#id_invitations-2-0-email").fill("guest@example.com")
+    page.locator("#id_invitations-2-0-role").select_option(label="Viewer")
+    admin.picture("admin-project-form")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.wait_for_load_state("networkidle")
+
+    assert (
+        "An invitation for guest@example.com was made. The invitation's token is: "
+        in told(admin)
+    )
+    admin.picture("admin-project-shared")
+    members = page.locator("#memberships-group .field-member").all_inner_texts()
+    assert member.email in "".join(members)
+    page.reload()
+    assert page.locator(".messagelist").count() == 0
+    assert (
+        f"({member.email}) became editor" in page.locator("#changes-group").inner_text()
+    )
+
+
+def test_task_is_restored_by_its_button(admin: Visit, owner: Tokens) -> None:
+    search(admin, TASKS, f"plants {owner.email}")
+    act(admin, "Move the chosen tasks to the trash")
+    admin.page.wait_for_load_state("networkidle")
+    admin.page.get_by_role("link", name="Water the plants").click()
+    admin.picture("admin-trashed")
+    admin.page.get_by_role("button", name="Restore").click()
+    admin.page.wait_for_load_state("networkidle")
+
+    assert "was restored" in told(admin)
+    admin.page.get_by_label("Title").wait_for()
 
 
 def test_tasks_are_marked_done(admin: Visit, owner: Tokens) -> None:
