@@ -67,10 +67,11 @@ class Names:
         self.ids: dict[str, set[str]] = defaultdict(set)
         for changed_by, fields in changes:
             self.collect(changed_by, fields)
+        users = get_user_model()._default_manager
         self.found = {
-            "user": self.find("user", get_user_model()._default_manager, full_name),
-            "project": self.find("project", Project.objects, str),
-            "task": self.find("task", Task.objects, str),
+            "user": self.find("user", users.only("name", "email"), full_name),
+            "project": self.find("project", Project.objects.only("name"), str),
+            "task": self.find("task", Task.objects.only("title"), str),
         }
 
     def collect(self, changed_by: UUID | None, fields: list[Entry]) -> None:

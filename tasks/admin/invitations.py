@@ -25,7 +25,7 @@ class OpenInvitationInline(RoleInline):
     ordering = ("created_at", "pk")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows: Any = super().get_queryset(request)
+        rows: Any = super().get_queryset(request).select_related("project")
         # One that was closed while the page was open is refused by the operation.
         if request.method != "POST":
             rows = rows.open(timezone.now())

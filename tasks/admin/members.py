@@ -75,7 +75,7 @@ class MemberInline(RoleInline):
         )
         first = of_project.order_by(*self.ordering).values("pk")[:MAX_MEMBERS]
         known = super().get_queryset(request).filter(pk__in=first)
-        return known.select_related("user")
+        return known.select_related("user", "project")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -55,7 +55,7 @@ class MembershipAdmin(RoleMixin, OperationModelAdmin):
             change_role(obj.project_id, obj.user_id, role, context, NO_PRECONDITION)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
-        names = [f"{each.user} in {each.project}" for each in objs]
+        names = [str(membership) for membership in objs]
         return names, {"members": len(names)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:

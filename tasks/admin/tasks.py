@@ -176,7 +176,7 @@ class TaskAdmin(RestorableModelAdmin):
     @admin.display(description="labels")
     def label_names(self, task: Task) -> str:
         """What the page of a deleted task shows in place of the field."""
-        return task.labels.replace(",", ", ")
+        return task.labels.replace(",", ", ") or self.get_empty_value_display()
 
     @admin.display
     def assignee(self, task: Task) -> str:

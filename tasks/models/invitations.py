@@ -47,7 +47,7 @@ class Invitation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.email} to {self.project_id}"
+        return f"{self.email} to {self.project}"
 
 
 class RefusedAddress(models.Model):

@@ -136,7 +136,7 @@ class Membership(models.Model):
         indexes = [models.Index(fields=["user", "project"], name="membership_of_user")]
 
     def __str__(self) -> str:
-        return f"{self.user_id} in {self.project_id}"
+        return f"{self.user} in {self.project}"
 
 
 class FormerMember(models.Model):
@@ -175,4 +175,4 @@ class ProjectChange(models.Model):
         indexes = [models.Index(fields=["project", "id"], name="project_change_order")]
 
     def __str__(self) -> str:
-        return f"{self.project_id} at {self.changed_at}"
+        return f"change {self.pk}"

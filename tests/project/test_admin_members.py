@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -63,6 +64,14 @@ def test_member_is_added(
     assert change.fields == [{"field": "member", "from": None, "to": entry}]
     assert change.changed_by == root.pk
     assert api_of(bob).get(f"/api/projects/{project.pk}").json()["role"] == "MANAGER"
+
+
+def test_log_of_the_admin_names_the_member(
+    browser: Client, project: Project, bob: User
+) -> None:
+    post(browser, project, **new(bob, Role.EDITOR))
+
+    assert "bob@example.com in House" in LogEntry.objects.get().change_message
 
 
 def test_added_member_leaves_no_open_invitation(

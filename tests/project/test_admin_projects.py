@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from accounts import personal_data
 from accounts.models import User
-from tasks.models import Project, inbox_id
+from tasks.models import Project, Role, inbox_id
+from tasks.operations.invitations import invite
 from tests.factories import api_of, make_task, make_user
 from tests.project.admin_pages import (
     PROJECTS,
@@ -227,7 +228,7 @@ def test_history_is_told_in_words(browser: Client, project: Project, bob: User) 
         assert words in html
 
 
-def test_more_members_cost_no_more_statements(
+def test_more_members_and_invitations_cost_no_more_statements(
     browser: Client, project: Project
 ) -> None:
 
@@ -235,6 +236,8 @@ def test_more_members_cost_no_more_statements(
     for n in (1, 5):
         for other in range(n):
             sharing.share(project, make_user(f"member{n}{other}"))
+            email = f"guest{n}{other}@example.com"
+            invite(project.pk, email, Role.EDITOR, sharing.author(project.owner))
         asked.append(len(statements(browser, change_url(project))))
 
     assert asked[0] == asked[1]
