@@ -104,9 +104,10 @@ INSERT INTO tasks_label (id, owner_id, name, key, version, revision, created_at,
 SELECT gen_random_uuid(), id, 'Label ' || n, 'label ' || n, 1, 0, t, t
 FROM (SELECT id, row_number() OVER () AS n, now() - random() * interval '300 days' AS t
     FROM accounts_user) u;
-INSERT INTO tasks_tasklabel (task_id, label_id, task_created_at)
-SELECT t.id, l.id, t.created_at
-FROM (SELECT id, user_id, created_at FROM tasks_task LIMIT 100000) t
+INSERT INTO tasks_tasklabel (task_id, label_id, task_created_at, project_id)
+SELECT t.id, l.id, t.created_at, CASE WHEN deleted_at IS NULL THEN project_id END
+FROM (SELECT id, user_id, created_at, project_id, deleted_at FROM tasks_task
+    LIMIT 100000) t
 JOIN tasks_label l ON l.owner_id = t.user_id;
 INSERT INTO tasks_comment (id, task_id, author_id, text, version, revision, created_at,
     updated_at)
