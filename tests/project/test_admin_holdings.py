@@ -55,6 +55,7 @@ def test_user_links_to_projects_labels_and_comments(
         assert number == str(len(listed))
     assert {name: number for name, (number, _) in of_bob.items()} == {
         "Sessions": "0",
+        "Personal tokens": "0",
         "Projects": "1",
         "Memberships in projects of others": "1",
         "Labels": "0",
@@ -76,6 +77,7 @@ def test_deletion_counts_what_goes(
     assert {name: str(count) for name, count in page.context["model_count"]} == {
         "users": "1",
         "sessions": "0",
+        "personal tokens": "0",
         "projects": "2",
         "projects shared with others": "1",
         "memberships in projects of others": "1",
