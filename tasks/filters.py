@@ -123,6 +123,9 @@ class LabelKeysFormField(forms.CharField):
         given = value.split(",") if value else []
         if len(given) > MAX_IDS:
             raise forms.ValidationError(f"At most {MAX_IDS} names.", "max_length")
+        if "\0" in (value or ""):
+            hint = "Null characters are not allowed."
+            raise forms.ValidationError(hint, "null_characters_not_allowed")
         if any(not 0 < len(name) <= MAX_NAME for name in given):
             hint = f"Names have 1 to {MAX_NAME} characters."
             raise forms.ValidationError(hint, "invalid")
@@ -334,7 +337,7 @@ class TaskFilter(filters.FilterSet):
             "type": "string",
             "minLength": 1,
             "maxLength": MAX_NAME,
-            "pattern": "^[^,]*$",
+            "pattern": r"^[^\x00,]*$",
             "example": ["garden"],
             "description": "With this label, in any letter case. Several by comma: "
             "with any of these.",

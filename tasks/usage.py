@@ -17,7 +17,7 @@ from django.db.models import Count, Sum
 from django.utils import timezone
 from rest_framework.exceptions import APIException
 
-from tasks.models import Comment, Label, SpaceUsage, Task, TaskChange
+from tasks.models import Comment, SpaceUsage, Task, TaskChange
 
 TEXTS = {"title", "description"}
 # Before a write is refused, the count is made anew where it is older.
@@ -77,13 +77,12 @@ def require_room(
     return usage
 
 
-def require_room_for_label(owner_id: UUID, more: int) -> None:
-    """QuotaExceeded if the space has as many labels as it may, with so many new ones.
+def require_room_for_label(count: int) -> None:
+    """QuotaExceeded for a space that has so many labels.
 
-    The caller holds the owner's row. Members of its projects see the message, too, so
-    it names no figures.
+    Members of its projects see the message, too, so it names no figures.
     """
-    if Label.objects.filter(owner_id=owner_id).count() + more >= settings.QUOTA_LABELS:
+    if count >= settings.QUOTA_LABELS:
         hint = "QUOTA_LABELS: this space has as many labels as a space may have."
         raise QuotaExceeded(hint)
 

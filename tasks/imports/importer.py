@@ -116,10 +116,10 @@ class Importer:
 
 
 def problem_of(refusal: APIException) -> str:
-    if isinstance(refusal, ValidationError):
-        return format_errors(refusal.detail)
-    is_forbidden = isinstance(refusal, access.TaskForbidden | access.TaskNotFound)
-    return f"id: {FORBIDDEN if is_forbidden else refusal}"
+    if isinstance(refusal, access.TaskForbidden | access.TaskNotFound):
+        return f"id: {FORBIDDEN}"
+    text = format_errors(refusal.detail)
+    return text if isinstance(refusal, ValidationError) else f"id: {text}"
 
 
 def user_id(email: str | None) -> UUID:

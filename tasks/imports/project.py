@@ -26,11 +26,11 @@ from tasks.imports.serializers import (
     format_errors,
 )
 from tasks.models import Project
-from tasks.operations import ActorContext, Import, run
+from tasks.operations import ActorContext, Import, OperationFailed, run
 from tasks.operations.comments import ImportedComment, import_comments
 from tasks.operations.labels import make_labels
 from tasks.operations.members import add_member
-from tasks.operations.projects import create_project, locked
+from tasks.operations.projects import create_project, locked, update_project
 from tasks.serializers.comments import CommentCreateSerializer
 from tasks.serializers.projects import MemberRoleField, ProjectCreateSerializer
 from tasks.serializers.task import TaskCreateSerializer
@@ -60,6 +60,12 @@ class TaskLine(RowInput):
         return super().get_fields() | {"id": IdField(), "parentId": parent}
 
 
+class ProjectLine(ProjectCreateSerializer):
+    archivedAt = RFC3339DateTimeField(
+        source="archived_at", allow_null=True, required=False
+    )
+
+
 class CommentLine(CommentCreateSerializer):
     taskId = IdField(source="task_id")
     author = StrictCharField(allow_null=True, required=False)
@@ -69,7 +75,7 @@ class CommentLine(CommentCreateSerializer):
 
 
 LINES: dict[str, Any] = {
-    "project": ProjectCreateSerializer,
+    "project": ProjectLine,
     "member": MemberLine,
     "label": LabelLine,
     "task": TaskLine,
@@ -96,13 +102,20 @@ class ProjectImport:
         """BadLine; then nothing is written."""
         records = parse(lines)
         with transaction.atomic():
-            project = create_project(self.first(records), self.context())
+            values = self.first(records)
+            archived_at = values.pop("archived_at", None)
+            project = create_project(values, self.context())
             for kind, rows in batches(records):
                 try:
                     getattr(self, f"add_{kind}s")(project, [row for _, row in rows])
+                except OperationFailed as error:
+                    line, _ = rows[error.index]
+                    raise BadLine(line, format_errors(error.cause.detail)) from error
                 except APIException as error:
-                    raise BadLine(rows[0][0], str(error.detail)) from error
+                    raise BadLine(rows[0][0], format_errors(error.detail)) from error
                 self.counts[kind] += len(rows)
+            # Last: nothing is written in an archived project.
+            update_project(project.pk, {"archived_at": archived_at}, self.context())
         return project
 
     def first(self, records: Iterator[tuple[int, str, Any]]) -> dict[str, Any]:

@@ -100,7 +100,9 @@ def build_row(line: int, owner_id: UUID, row: Any, valid: Mapping[str, Any]) -> 
 
 
 def format_errors(errors: Any) -> str:
-    """Format the errors of a serializer in one line."""
+    """Format the errors of a serializer, or another refusal, in one line."""
+    if isinstance(errors, str):
+        return str(errors)
     if isinstance(errors, list):
         return " ".join(map(str, errors))
     return "; ".join(

@@ -25,6 +25,8 @@ class TaskLabels:
     obeys_quotas: bool = True
     known: Found = field(default_factory=dict)
     new: list[Label] = field(default_factory=list)
+    # How many labels a space has, with the new ones.
+    counts: dict[UUID, int] = field(default_factory=dict)
     # Whose rows have to be written, by the task's id.
     tasks: dict[UUID, tuple[Task, list[Label]]] = field(default_factory=dict)
     moved: set[UUID] = field(default_factory=set)
@@ -56,8 +58,11 @@ class TaskLabels:
 
     def create(self, space: Space, name: str, now: datetime) -> Label:
         if self.obeys_quotas:
-            made = sum(label.owner_id == space.owner_id for label in self.new)
-            usage.require_room_for_label(space.owner_id, made)
+            count = self.counts.get(space.owner_id)
+            if count is None:
+                count = Label.objects.filter(owner_id=space.owner_id).count()
+            usage.require_room_for_label(count)
+            self.counts[space.owner_id] = count + 1
         label = Label(
             owner_id=space.owner_id,
             name=name,

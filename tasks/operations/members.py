@@ -4,6 +4,7 @@ An access that ends has ended for every request that begins after the transactio
 reads its access anew, and writers do so under the owner's row.
 """
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
@@ -128,11 +129,15 @@ def forget_author(user_id: UUID, size: int) -> int:
     shared = Q(memberships__user_id=user_id) | Q(former_members__user_id=user_id)
     owners = Project.objects.filter(shared, owner__erased_at=None)
     for owner_id in owners.values_list("owner_id", flat=True).distinct():
-        made = Task.objects.filter(user_id=owner_id, created_by_id=user_id)
+        # With a new revision, what was emptied out of the trash would be in it again.
+        made = Task.objects.exclude_emptied().filter(
+            user_id=owner_id, created_by_id=user_id
+        )
         pks = list(made.values_list("pk", flat=True)[:size])
         if pks:
             [space] = lock_spaces({owner_id}).values()
             space.is_changed = True
+            lock_tasks(pks)
             # A change of the task for those who see it, though of nobody.
             Task.objects.filter(pk__in=pks).update(
                 created_by_id=None, version=F("version") + 1, revision=space.revision
@@ -208,6 +213,12 @@ def withdraw_invitations(found: LockedProject, user_id: UUID, role: int) -> None
         sent.update(closed_at=now)
 
 
+def lock_tasks(pks: Collection[UUID]) -> None:
+    """In the order of ids, as whatever else writes many of them does."""
+    locked_tasks = Task.objects.select_for_update().filter(pk__in=pks)
+    list(locked_tasks.order_by("pk").values_list("pk"))
+
+
 def unassign(found: LockedProject, user_id: UUID) -> int:
     """Take the tasks of the project away from who has left; how many."""
     assigned = Task.objects.exclude_emptied().filter(
@@ -215,6 +226,7 @@ def unassign(found: LockedProject, user_id: UUID) -> int:
     )
     tasks = dict(assigned.values_list("pk", "version")[:MAX_UNASSIGNED])
     if tasks:
+        lock_tasks(tasks)
         Task.objects.filter(pk__in=tasks).update(
             assignee_id=None,
             version=F("version") + 1,

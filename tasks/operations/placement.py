@@ -8,7 +8,6 @@ from uuid import UUID
 from rest_framework.exceptions import ValidationError
 
 from taskapi.api.errors import Conflict
-from tasks import access
 from tasks.access import ProjectAccess
 from tasks.fields import split_labels
 from tasks.models import Task, inbox_id
@@ -43,7 +42,7 @@ def place(
     elif is_moved:
         values["position"] = work.next_last_position(task.pk)
     if changes_project:
-        values |= entering(task, project_id, values.get("assignee_id"))
+        values |= entering(work, task, project_id, values.get("assignee_id"))
         bring_subtasks(work, task, project_id)
 
 
@@ -54,26 +53,26 @@ def require_same_space(work: UnitOfWork, task: Task, project_id: UUID) -> None:
 
 def bring_subtasks(work: UnitOfWork, task: Task, project_id: UUID) -> None:
     for each in work.trees.descendants(task):
-        work.apply(each, {"project_id": project_id} | entering(each, project_id))
+        work.apply(each, {"project_id": project_id} | entering(work, each, project_id))
 
 
-def entering(task: Task, project_id: UUID, assignee_id: Any = None) -> dict[str, Any]:
+def entering(
+    work: UnitOfWork, task: Task, project_id: UUID, assignee_id: Any = None
+) -> dict[str, Any]:
     """What changes of a task that comes into a project: its members see no history from
     before, and nobody without access is assigned.
     """
     values: dict[str, Any] = {"project_version": task.version + 1}
     present = None if assignee_id else task.assignee_id
-    if present and not is_member(task.user_id, project_id, present):
+    if present and not work.is_member(task.user_id, project_id, present):
         values["assignee_id"] = None
     return values
 
 
-def is_member(owner_id: UUID, project_id: UUID, user_id: UUID) -> bool:
-    return user_id == owner_id or bool(access.members_among(project_id, [user_id]))
-
-
-def require_member(owner_id: UUID, project_id: UUID, user_id: UUID) -> None:
-    if not is_member(owner_id, project_id, user_id):
+def require_member(
+    work: UnitOfWork, owner_id: UUID, project_id: UUID, user_id: UUID
+) -> None:
+    if not work.is_member(owner_id, project_id, user_id):
         hint = "Neither the owner nor a member of the project."
         raise ValidationError({"assigneeId": [hint]})
 
@@ -196,7 +195,7 @@ def restored(work: UnitOfWork, task: Task, added: int) -> dict[str, Any]:
     if work.access_to(task).is_deleted:
         project_id = inbox_id(task.user_id)
         work.access_to_target(project_id)
-        values |= {"project_id": project_id} | entering(task, project_id)
+        values |= {"project_id": project_id} | entering(work, task, project_id)
     if task.parent_id and not fits(work, task, project_id, added):
         values["parent_id"] = None
     if values:
@@ -233,13 +232,13 @@ def fits(work: UnitOfWork, task: Task, project_id: UUID, added: int) -> bool:
     return has_room and len(line) < MAX_DEPTH
 
 
-def copied(task: Task, target: ProjectAccess) -> dict[str, Any]:
+def copied(work: UnitOfWork, task: Task, target: ProjectAccess) -> dict[str, Any]:
     """The values of a copy in that project."""
     values = {name: getattr(task, name) for name in COPIED}
     values["project_id"] = target.id
     if task.labels:
         values["labels"] = split_labels(task.labels)
     assignee_id = task.assignee_id
-    if assignee_id and is_member(target.owner_id, target.id, assignee_id):
+    if assignee_id and work.is_member(target.owner_id, target.id, assignee_id):
         values["assignee_id"] = assignee_id
     return values

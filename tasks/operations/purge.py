@@ -11,6 +11,7 @@ from tasks.models import EmptiedTrash, Role, SpaceUsage, Task
 from tasks.operations.changes import require_match
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import lock_spaces, release_unchanged
+from tasks.operations.trees import Trees
 
 
 def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
@@ -27,7 +28,8 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
         project.require_visible_task(task)
         project.require(Role.OWNER)
         require_match(task, expects)
-        together = Q(pk=task_id) | Q(deleted_with_id=task_id)
+        below = [each.pk for each in Trees().deleted_with(task)]
+        together = Q(pk__in=[task_id, *below]) | Q(deleted_with_id=task_id)
         tasks = Task.objects.trashed().filter(together)
         while tasks.hard_delete_batch():
             pass

@@ -205,7 +205,9 @@ def write(work: UnitOfWork) -> None:
     *earlier, created = in_statements(work.created)
     for tasks in earlier:
         execute({"created": insert_sql(tasks)})
-    parts, changed = inserts(work, created), list(work.changed.values())
+    parts = inserts(work, created)
+    # In the order in which housekeeping locks them.
+    changed = [work.changed[pk] for pk in sorted(work.changed)]
     if len(changed) == 1:
         parts["changed"] = update_sql(changed[0], WRITTEN_COLUMNS)
     written = len(execute(parts)) if parts else 0

@@ -59,7 +59,7 @@ def create_label(values: Mapping[str, Any], context: ActorContext) -> Label:
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         require_free(space, values["name"])
-        usage.require_room_for_label(space.owner_id, 0)
+        usage.require_room_for_label(access.labels_of(space.owner_id).count())
         label = Label(
             owner_id=space.owner_id,
             key=label_key(values["name"]),

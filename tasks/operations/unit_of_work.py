@@ -51,6 +51,8 @@ class UnitOfWork:
     created: list[Task] = field(default_factory=list)
     changed: dict[UUID, Task] = field(default_factory=dict)
     changes: list[TaskChange] = field(default_factory=list)
+    # By project and account; nobody joins or leaves while the spaces are locked.
+    members: dict[tuple[UUID, UUID], bool] = field(default_factory=dict)
     # How many tasks were put last among their siblings.
     put_last: int = 0
 
@@ -146,6 +148,7 @@ class UnitOfWork:
             "position": self.next_last_position(base["id"]),
         }
         task = new(Task, **base | origin)
+        self.trees.expanded.add(task.pk)  # nothing is below a new task
         if values.get("parent_id"):
             placement.require_parent(self, task, project_id, values["parent_id"])
         self.complete(task, values)
@@ -166,12 +169,21 @@ class UnitOfWork:
         """Check the assignee, and make labels of names."""
         project_id = values.get("project_id", task.project_id)
         if assignee_id := values.get("assignee_id"):
-            placement.require_member(task.user_id, project_id, assignee_id)
+            placement.require_member(self, task.user_id, project_id, assignee_id)
         if "labels" in values:
             names = values["labels"]
             values["labels"] = self.labels.set(
                 task, names, self.space_of(task), self.context.now
             )
+
+    def is_member(self, owner_id: UUID, project_id: UUID, user_id: UUID) -> bool:
+        if user_id == owner_id:
+            return True
+        key = project_id, user_id
+        if key not in self.members:
+            found = access.members_among(project_id, [user_id])
+            self.members[key] = bool(found)
+        return self.members[key]
 
     def space_of(self, task: Task) -> Space:
         return self.spaces.get(task.user_id) or Space(task.user_id, 0, False)
@@ -209,7 +221,7 @@ class UnitOfWork:
         project_id = operation.values["project_id"]
         copies: dict[UUID, Task] = {}
         for each in [task, *self.trees.descendants(task)]:
-            values = placement.copied(each, self.access_to_target(project_id))
+            values = placement.copied(self, each, self.access_to_target(project_id))
             parent = copies.get(cast(UUID, each.parent_id))
             values["parent_id"] = parent.pk if parent else None
             copies[each.pk] = self.create(Create(values))

@@ -10,6 +10,7 @@ from tasks.serializers.history import (
     ProjectChangeSerializer,
     TaskChangeSerializer,
     hide_erased,
+    hide_past,
 )
 from tasks.serializers.labels import (
     LabelCreateSerializer,
@@ -80,6 +81,7 @@ __all__ = [
     "TrashedTaskSerializer",
     "VersionSerializer",
     "hide_erased",
+    "hide_past",
     "locate",
     "make_move",
 ]

@@ -43,6 +43,14 @@ def hide_erased(entries: Sequence[Any], principal_id: UUID) -> None:
             each["changedBy"] = None
 
 
+def hide_past(entries: Sequence[Any], arrival: int) -> None:
+    """Take off the entry with which a task came into its project what it was before."""
+    for each in entries:
+        if each["version"] == arrival:
+            for change in each["changes"]:
+                change["from"] = None
+
+
 class TaskChangeSerializer(ProjectChangeSerializer):
     """One entry of a task's history."""
 

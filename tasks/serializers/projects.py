@@ -52,7 +52,7 @@ class ProjectCreateSerializer(StrictSerializer):
     read_only_echoes = frozenset(
         {
             *("id", "ownerId", "isInbox", "role", "position", "archivedAt"),
-            *("createdAt", "updatedAt"),
+            *("createdAt", "updatedAt", "deletedAt", "version"),
         }
     )
 
@@ -118,6 +118,8 @@ class InvitationCreateSerializer(StrictSerializer):
 
     email = EmailField(max_length=255)
     role = MemberRoleField()
+
+    read_only_echoes = frozenset({"id", "invitedById", "createdAt", "expiresAt"})
 
 
 class InvitationSerializer(serializers.Serializer[Any]):

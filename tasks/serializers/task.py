@@ -92,7 +92,7 @@ class TaskCreateSerializer(StrictSerializer):
     read_only_echoes = frozenset(
         {
             *("id", "userId", "createdById", "position"),
-            *("createdAt", "updatedAt", "completedAt"),
+            *("createdAt", "updatedAt", "completedAt", "deletedAt", "version"),
         }
     )
 

@@ -24,6 +24,8 @@ class HistoryViewSet(TaskView):
         """List the changes of a task, the last one first."""
         task, project = access.get_task(cast(Any, request.user), id)
         changes = task.changes.order_by("-version", "-id")
-        if not access.sees_all_history(cast(Any, request.user), project):
-            changes = changes.filter(version__gte=task.project_version)
-        return Response(self.history_page(changes))
+        if access.sees_all_history(cast(Any, request.user), project):
+            return Response(self.history_page(changes))
+        page = self.history_page(changes.filter(version__gte=task.project_version))
+        s.hide_past(page["items"], task.project_version)
+        return Response(page)

@@ -52,7 +52,10 @@ class ProjectView(SpaceView):
         """That the project which a stored response has shown is still to be seen."""
         user = cast(Any, self.request.user)
         if body["ownerId"] != str(user.pk) or user.project_ids is not None:
-            self.get_project(UUID(body["id"]))
+            try:
+                self.get_project(UUID(body["id"]))
+            except access.ProjectNotFound as error:
+                raise access.ProjectForbidden from error
 
 
 class ProjectViewSet(ProjectView):

@@ -125,9 +125,10 @@ def shown_body(block: Any) -> str:
 
 def authorize(visit: Visit, token: str) -> None:
     visit.page.locator(".auth-wrapper .btn.authorize").first.click()
-    visit.page.locator(".modal-ux input").fill(token)
+    form = visit.page.locator(".modal-ux form").filter(has_text="accessToken")
+    form.locator("input").fill(token)
     visit.picture("docs-authorize")
-    visit.page.locator(".modal-ux .btn.authorize").click()
+    form.locator(".btn.authorize").click()
     visit.page.locator(".modal-ux .btn-done").click()
 
 

@@ -177,6 +177,16 @@ class Model:
             ]
         return changes
 
+    def gone_with(self, task: str) -> list[str]:
+        """What went to the trash with the task, and below it."""
+        root = self.trash[task] or task
+        below = [
+            pk
+            for pk, together in self.trash.items()
+            if together == root and self.tasks[pk]["parentId"] == task
+        ]
+        return below + [pk for each in below for pk in self.gone_with(each)]
+
     def restored(self, task: str, changes: Changes) -> Wire:
         about = self.tasks[task]
         project, found = about["projectId"], Wire()

@@ -77,7 +77,7 @@ def test_server_owned_fields_are_ignored(alice_api: APIClient, bob: User) -> Non
     assert body["completedAt"] is None
 
 
-@pytest.mark.parametrize("name", ["owner", "isAdmin", "user", "version", "deletedAt"])
+@pytest.mark.parametrize("name", ["owner", "isAdmin", "user", "revision", "deleted_at"])
 def test_unknown_field_is_named_with_what_is_accepted(
     alice_api: APIClient, name: str
 ) -> None:
@@ -208,3 +208,16 @@ def test_failed_write_leaves_nothing(
     assert not Task.objects.exists()
     alice.refresh_from_db()
     assert alice.revision == 0
+
+
+def test_task_that_was_read_can_be_sent_as_a_new_one(alice_api: APIClient) -> None:
+    made = alice_api.post("/api/tasks", {"title": "x"}, format="json").json()
+    alice_api.delete(f"/api/tasks/{made['id']}")
+    [trashed] = alice_api.get("/api/tasks/trash").json()["items"]
+    for body in (made, made | {"version": 7}, trashed):
+        response = alice_api.post("/api/tasks", body, format="json")
+        assert response.status_code == 201, response.content
+        assert response.json()["version"] == 1
+    project = alice_api.post("/api/projects", {"name": "x"}, format="json").json()
+    again = alice_api.post("/api/projects", project | {"version": 3}, format="json")
+    assert (again.status_code, again.json()["version"]) == (201, 1)

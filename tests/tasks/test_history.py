@@ -6,9 +6,10 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks.models import Task, inbox_id
-from tests.factories import make_task
+from tasks.models import Role, Task, inbox_id
+from tests.factories import api_of, make_task
 from tests.tasks.conftest import Clock
+from tests.tasks.sharing import make_project, share, task_in
 from tests.tasks.wire import details_of, error_of
 
 
@@ -141,3 +142,36 @@ def test_unknown_parameter_is_refused(
     assert details_of(response) == [(name, "unknown")]
     hint = "Unknown parameter. Accepted: page, limit, cursor."
     assert error_of(response)["details"][0]["message"] == hint
+
+
+def test_member_sees_nothing_of_before_a_task_came_into_the_project(
+    alice: User, bob: User, alice_api: APIClient
+) -> None:
+    project = make_project(alice)
+    share(project, bob, Role.VIEWER)
+    task = make_task(alice, title="Salary", description="private")
+    below = make_task(alice, title="below", parent_id=task.pk)
+    values = {"projectId": str(project.pk), "title": "public", "description": None}
+    alice_api.patch(f"/api/tasks/{task.pk}", values, format="json")
+
+    for each in (task, below):
+        path = f"/api/tasks/{each.pk}/history"
+        [arrival] = api_of(bob).get(path).json()["items"]
+        found = {change["field"]: change["to"] for change in arrival["changes"]}
+        assert found["projectId"] == str(project.pk)
+        assert {change["from"] for change in arrival["changes"]} == {None}
+        everything = alice_api.get(path).json()["items"]
+        assert everything[0]["changes"][0]["from"] is not None
+
+
+def test_member_sees_what_changed_since_a_task_was_made_in_the_project(
+    alice: User, bob: User, alice_api: APIClient
+) -> None:
+    project = make_project(alice)
+    share(project, bob, Role.VIEWER)
+    task = task_in(project, title="first")
+    alice_api.patch(f"/api/tasks/{task.pk}", {"title": "second"}, format="json")
+
+    newest, made = api_of(bob).get(f"/api/tasks/{task.pk}/history").json()["items"]
+    assert newest["changes"] == [{"field": "title", "from": "first", "to": "second"}]
+    assert {change["from"] for change in made["changes"]} == {None}

@@ -8,9 +8,10 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks.models import Invitation, Membership, Project, Role
+from tasks.operations import invitations
 from tests.factories import PASSWORD, api_of, make_user
 from tests.tasks.conftest import Clock
-from tests.tasks.sharing import delete, mailed_tokens, make_project, share
+from tests.tasks.sharing import author, delete, mailed_tokens, make_project, share
 from tests.tasks.wire import details_of, error_of
 
 pytestmark = pytest.mark.usefixtures("sent_at_once")
@@ -246,3 +247,20 @@ def test_account_is_a_member_of_so_many_projects(
     share(make_project(alice), bob)
     with pytest.raises(Exception, match="at most 1 projects of others"):
         share(make_project(make_user("carol")), bob)
+
+
+def test_repeated_accept_is_403_once_the_project_is_gone(
+    alice: User, bob: User, bob_api: APIClient
+) -> None:
+    project = make_project(alice)
+    _, token = invitations.invite(project.pk, bob.email, Role.EDITOR, author(alice))
+    key: Any = {"HTTP_IDEMPOTENCY_KEY": "k"}
+
+    def accept() -> int:
+        body = {"token": token}
+        path = "/api/invitations/accept"
+        return int(bob_api.post(path, body, format="json", **key).status_code)
+
+    assert (accept(), accept()) == (200, 200)
+    delete(project)
+    assert accept() == 403

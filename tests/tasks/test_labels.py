@@ -158,3 +158,24 @@ def test_quota_of_labels_is_named(alice_api: APIClient, settings: Any) -> None:
     assert error_of(response)["message"] == (
         "QUOTA_LABELS: this space has as many labels as a space may have."
     )
+
+
+@pytest.mark.parametrize("path", ["", "/stats", "/export"])
+def test_label_of_null_characters_is_refused(alice_api: APIClient, path: str) -> None:
+    query = "?format=csv&label=a%00" if path == "/export" else "?label=a%00"
+    response = alice_api.get(f"/api/tasks{path}{query}")
+
+    assert response.status_code == 400
+    assert [name for name, _ in details_of(response)] == ["label"]
+
+
+def test_labels_of_a_space_are_counted_once_for_a_batch(alice_api: APIClient) -> None:
+    def statements(first: int, last: int) -> int:
+        data = [{"title": "x", "labels": [f"{n}"]} for n in range(first, last)]
+        operations = [{"op": "create", "data": each} for each in data]
+        with CaptureQueriesContext(connection) as queries:
+            body = {"operations": operations}
+            alice_api.post("/api/tasks/batch", body, format="json")
+        return sum("COUNT(" in query["sql"] for query in queries)
+
+    assert statements(0, 2) == statements(10, 40) == 1

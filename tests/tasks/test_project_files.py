@@ -3,16 +3,19 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from tasks.exports.project import write
+from tasks.imports.project import BadLine, ProjectImport
 from tasks.models import Comment, Label, Membership, Project, Role, Task
 from tasks.operations.comments import create_comment
 from tests.factories import api_of, make_user
-from tests.tasks.sharing import author, make_project, share, task_in
+from tests.tasks.sharing import archive, author, make_project, share, task_in
 
 Line = dict[str, Any]
 
@@ -168,3 +171,27 @@ def test_unknown_project_is_told(alice: User) -> None:
     for command in (["invite", pk, "a@example.com"], ["export_project", pk]):
         with pytest.raises(CommandError, match="There is no project"):
             call_command(*command)
+
+
+def test_archived_project_comes_back_archived(alice: User) -> None:
+    project = make_project(alice)
+    task_in(project)
+    archive(project)
+    project.refresh_from_db()
+    lines = "".join(write(project)).splitlines()
+
+    imported = ProjectImport(alice).run(lines)
+
+    imported.refresh_from_db()
+    assert imported.archived_at == project.archived_at
+    assert imported.tasks.count() == 1
+
+
+def test_refused_task_is_told_by_its_line_in_words(alice: User) -> None:
+    rows = [{"type": "project", "name": "x"}]
+    rows += [{"type": "task", "id": str(uuid4()), "title": "x"} for _ in range(2)]
+    rows[-1]["parentId"] = str(uuid4())
+    with pytest.raises(BadLine) as error:
+        ProjectImport(alice).run([json.dumps(row) for row in rows])
+
+    assert str(error.value) == "line 3: parentId: There is no such task."

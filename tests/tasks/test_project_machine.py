@@ -233,8 +233,7 @@ class ProjectMachine(SharedWorld):
             faults = model.seeing(user, task)
             faults |= {403} if model.role_for(user, task) < OWNER else set()
         if self.is_done(self.call(who, "delete", f"/tasks/trash/{task}"), faults):
-            together = [pk for pk, root in model.trash.items() if root == task]
-            self.settle({}, gone=[task, *together])
+            self.settle({}, gone=[task, *model.gone_with(task)])
 
     @rule(who=people, pick=picks, into=picks)
     def copy(self, who: int, pick: int, into: int) -> None:

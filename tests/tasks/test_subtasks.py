@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks.models import Task, inbox_id
 from tests.factories import make_task, space
-from tests.tasks.sharing import make_project, share
+from tests.tasks.sharing import delete, make_project, share, task_in
 from tests.tasks.wire import details_of, error_of, titles
 
 
@@ -246,3 +248,35 @@ def test_a_batch_concerns_two_thousand_tasks_at_most(
     assert (Task.objects.trashed().count(), Task.objects.count()) == (before, 2500)
     response = post(alice_api, "/batch", operations=todo[:3])
     assert response.status_code == 200, response.content
+
+
+@pytest.mark.parametrize("how", ["move", "copy", "restore", "create"])
+def test_statements_do_not_go_with_the_subtasks(
+    alice_api: APIClient, alice: User, bob: User, how: str
+) -> None:
+    source, target = make_project(alice), make_project(alice)
+    share(source, bob)
+    share(target, bob)
+    counts = []
+    for size in (2, 30):
+        root = task_in(source, assignee_id=bob.pk)
+        for _ in range(size):
+            task_in(source, parent_id=root.pk, assignee_id=bob.pk)
+        path, body = f"/{root.pk}/{how}", {"projectId": str(target.pk)}
+        if how == "restore":
+            alice_api.delete(f"/api/tasks/{root.pk}")
+            delete(source)
+            body = {}
+        if how == "create":
+            data = {"title": "x", "parentId": str(root.pk), "projectId": str(source.pk)}
+            path, body = (
+                "/batch",
+                {"operations": [{"op": "create", "data": data}] * size},
+            )
+        with CaptureQueriesContext(connection) as queries:
+            assert post(alice_api, path, **body).status_code < 300
+        counts.append(len(queries))
+        if how == "restore":
+            alice_api.post(f"/api/projects/{source.pk}/restore")
+
+    assert counts[0] == counts[1]

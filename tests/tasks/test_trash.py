@@ -398,3 +398,19 @@ def test_emptying_frees_the_quota_at_once(
     assert (stored.tasks, stored.octets) == (found.tasks, found.octets)
     assert stored.tasks == 1
     assert [create(), create()] == [201, 403]
+
+
+def test_purged_subtask_takes_those_below_it(alice: User, alice_api: APIClient) -> None:
+    root = make_task(alice)
+    child = make_task(alice, parent_id=root.pk)
+    below, beside = (
+        make_task(alice, parent_id=child.pk),
+        make_task(alice, parent_id=root.pk),
+    )
+    alice_api.delete(f"/api/tasks/{root.pk}")
+    assert alice_api.delete(f"/api/tasks/trash/{child.pk}").status_code == 204
+
+    assert {*Task.objects.values_list("pk", flat=True)} == {root.pk, beside.pk}
+    assert not Task.objects.filter(pk=below.pk).exists()
+    alice_api.post(f"/api/tasks/{root.pk}/restore")
+    assert alice_api.get("/api/tasks/trash").json()["total"] == 0

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from accounts.personal_data import erase
 from tasks.models import Invitation, Membership, Project, ProjectChange, Role, Task
 from tasks.operations import invitations, members
 from tasks.positions import MAX_LENGTH
@@ -124,3 +126,22 @@ def test_restored_project_is_not_destroyed(alice: User, clock: Clock) -> None:
     housekeeping()
 
     assert Project.objects.filter(pk=project.pk, destroyed_at=None).exists()
+
+
+def test_emptied_trash_stays_empty_when_its_author_is_erased(
+    alice: User, bob: User, alice_api: APIClient
+) -> None:
+    project = make_project(alice)
+    share(project, bob)
+    body = {"title": "x", "projectId": str(project.pk)}
+    pk = api_of(bob).post("/api/tasks", body, format="json").json()["id"]
+    alice_api.delete(f"/api/tasks/{pk}")
+    alice_api.delete("/api/tasks/trash")
+    erase(User.objects.get(pk=bob.pk), delete_shared=True)
+    with transaction.atomic():
+        assert members.forget_author(bob.pk, 1000) == 0
+
+    assert alice_api.get("/api/tasks/trash").json()["total"] == 0
+    assert alice_api.post(f"/api/tasks/{pk}/restore").status_code == 404
+    call_command("housekeeping")
+    assert not Task.objects.filter(pk=pk).exists()
