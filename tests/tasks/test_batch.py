@@ -264,7 +264,7 @@ def test_current_task_of_a_refusal_is_not_what_the_batch_would_have_made_of_it(
         (create(""), ("data.title", "blank")),
         (create("x", status="LATER"), ("data.status", "invalid_choice")),
         (create("x", colour="red"), ("data.colour", "unknown")),
-        (create("x", version=1), ("data.version", "unknown")),
+        (create("x", revision=1), ("data.revision", "unknown")),
         ({"op": "create", "data": {}}, ("data.title", "required")),
         ({"op": "create"}, ("data", "invalid")),
         ({"op": "create", "data": None}, ("data", "null")),
