@@ -1,5 +1,6 @@
-# One image for serving (its CMD), for `python manage.py migrate` and for
-# `python manage.py housekeeping`. Only /tmp has to be writable.
+# One image for serving (its CMD), for `python manage.py worker`, which needs a health
+# check of its own (compose.yaml has it), and for `migrate` and `housekeeping`. Only /tmp has
+# to be writable.
 #
 # The tag follows Python's patch releases. To pin the image that you tested, append the
 # digest that `docker buildx imagetools inspect python:3.13-slim` prints:

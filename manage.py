@@ -5,10 +5,11 @@ import os
 import signal
 import sys
 
-if sys.argv[1:2] == ["serve"]:
+if sys.argv[1:2] in (["serve"], ["worker"]):
     # Being told to stop is no failure, and may come while Django still loads.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit())
+if sys.argv[1:2] == ["serve"]:
     from taskapi.http import worker_slots  # before Django loads what counts
 
     worker_slots.prepare()

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.utils.crypto import constant_time_compare
 
@@ -18,10 +18,11 @@ from accounts.auth.sessions import InvalidCredentials
 from accounts.errors import EmailTaken
 from accounts.models import User
 from taskapi.api import mail
+from taskapi.db import clock
+from taskapi.outbox.models import OutboxMessage
 
-TOKEN_BYTES = 32
+NONCE_BYTES = 32
 LIFETIME = timedelta(hours=1)
-WHAT = "A change of an e-mail address"
 
 CONFIRM = """Somebody asked to use this address for an account.
 
@@ -51,32 +52,43 @@ class InvalidToken(Exception):
     """The token is not the one that was mailed last, or it is spent or expired."""
 
 
-def request(user: User, new_email: str, *, now: datetime) -> str | None:
+def request(
+    user: User, new_email: str, *, now: datetime, mails_token: bool = True
+) -> str | None:
     """Make the change the user's pending one, in place of any earlier one.
 
-    Returns the token, or None if the address belongs to another account, which then
-    has nothing pending. Raises InvalidCredentials when the password changed since
-    `user` was read: a proof of the old one no longer counts.
+    The mails commit with it: a notice to the old address, and with `mails_token` the
+    token to the new one. If that belongs to another account, it is told so instead, and
+    the user has nothing pending. Returns the token, if there is one.
+
+    Raises InvalidCredentials when the password changed since `user` was read: a proof
+    of the old one no longer counts.
     """
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    nonce = secrets.token_urlsafe(NONCE_BYTES)
+    token = mail.derive_token("email_change", nonce)
     with transaction.atomic():
         locked = User.objects.get_for_update(user.pk)
         if locked.password != user.password:
             raise InvalidCredentials
+        send(locked.email, NOTICE, new_email)
         others = User.objects.exclude(pk=user.pk)
         if others.filter(email__lower=new_email.lower()).exists():
             locked.cancel_email_change()
+            if mails_token:
+                mail.send("Your e-mail address", TAKEN, new_email)
             return None
         User.objects.filter(pk=user.pk).update(
             pending_email=new_email,
             email_token_hash=hashed(token),
             email_token_expires_at=now + LIFETIME,
         )
+        if mails_token:
+            mail.send_as("email_change", nonce=nonce)
     return token
 
 
-def confirm(user_id: UUID, token: str, *, now: datetime) -> tuple[User, str]:
-    """Give the user the pending address; returns the user and the old address.
+def confirm(user_id: UUID, token: str, *, now: datetime) -> User:
+    """Give the user the pending address, and mail a notice to the old one.
 
     Raises InvalidToken, and EmailTaken when another account got the address meanwhile;
     then the token stays valid until it expires.
@@ -89,9 +101,10 @@ def confirm(user_id: UUID, token: str, *, now: datetime) -> tuple[User, str]:
             old_email, user.email = user.email, user.pending_email or user.email
             user.save(update_fields=["email", "updated_at"])
             user.cancel_email_change()
+            send(old_email, CHANGED, user.email)
     except IntegrityError as error:
         raise EmailTaken from error
-    return user, old_email
+    return user
 
 
 def is_valid(user: User, token: str, now: datetime) -> bool:
@@ -107,30 +120,28 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def mail_token(new_email: str, token: str | None) -> None:
-    """Mail the token, a link if EMAIL_CHANGE_URL is set, or that there is none."""
-    if token is None:
-        send("Your e-mail address", TAKEN, new_email)
-        return
+def compose_token(message: OutboxMessage) -> EmailMessage | None:
+    """The token, or a link if EMAIL_CHANGE_URL is set; None if the change is cancelled,
+    confirmed, expired or replaced by a later one.
+    """
+    token = mail.derive_token("email_change", message.payload["nonce"])
+    pending = User.objects.filter(
+        email_token_hash=hashed(token), email_token_expires_at__gte=clock.now()
+    )
+    new_email = pending.values_list("pending_email", flat=True).first()
+    if not new_email:
+        return None
     url = settings.EMAIL_CHANGE_URL
     link = f"To confirm that, open {url}{token}"
-    instruction = link if url else f"The confirmation token is: {token}"
-    send(
-        "Confirm your e-mail address",
-        CONFIRM.format(instruction=instruction),
-        new_email,
+    text = CONFIRM.format(
+        instruction=link if url else f"The confirmation token is: {token}"
     )
+    return EmailMessage("Confirm your e-mail address", text, None, [new_email])
 
 
-def mail_notice(old_email: str, new_email: str) -> None:
-    send("Change of your e-mail address", NOTICE.format(new_email=new_email), old_email)
+def send(old_email: str, text: str, new_email: str) -> None:
+    subject = "Change of your e-mail address"
+    mail.send(subject, text.format(new_email=new_email), old_email)
 
 
-def mail_change(old_email: str, new_email: str) -> None:
-    send(
-        "Change of your e-mail address", CHANGED.format(new_email=new_email), old_email
-    )
-
-
-def send(subject: str, text: str, to: str) -> None:
-    mail.send_in_background(WHAT, send_mail, subject, text, None, [to])
+TOKEN_MAIL = mail.MailHandler(compose_token, LIFETIME)

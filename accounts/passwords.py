@@ -1,18 +1,22 @@
 """Passwords: the policy, the verification and the reset by mail."""
 
-from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import password_validation
-from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import send_mail
+from django.contrib.auth.tokens import (
+    PasswordResetTokenGenerator,
+    default_token_generator,
+)
+from django.core.mail import EmailMessage
 
 from accounts import rate_limits
 from accounts.auth.sessions import InvalidCredentials, replace_password
 from accounts.models import User, normalise
 from accounts.throttles import hashed_account
 from taskapi.api import mail
+from taskapi.outbox.models import OutboxMessage
 
 MAX_BYTES = 1024
 
@@ -46,29 +50,48 @@ def make_reset_token(user: User) -> str:
     return f"{user.pk.hex}.{default_token_generator.make_token(user)}"
 
 
+class RequestedTokenGenerator(PasswordResetTokenGenerator):
+    """Makes tokens that are valid from the moment of the request on."""
+
+    def make_token_of(self, user: User, requested_at: datetime) -> str:
+        moment = requested_at.astimezone(UTC).replace(tzinfo=None)
+        # The same as make_token, which reads the clock.
+        return str(
+            self._make_token_with_timestamp(
+                user,
+                self._num_seconds(moment),
+                self.secret,
+            )
+        )
+
+
 def request_reset(email: str) -> None:
     """Mail a reset token to the user of this address, if the account is active.
 
-    The mail is sent in the background, so that the time of the response does not reveal
-    which addresses exist.
+    Only the worker looks for the account, so that the time of the response does not
+    reveal which addresses exist.
     """
-    mail.send_in_background("A password reset", mail_reset_token, email)
+    mail.send_as("password_reset", email=email)
 
 
-def mail_reset_token(email: str) -> None:
-    with suppress(User.DoesNotExist):
-        user = User.objects.get_by_natural_key(email)
-        if user.is_active:
-            send_reset_token(user)
-
-
-def send_reset_token(user: User) -> None:
-    """Mail the token, or a link if PASSWORD_RESET_URL is set."""
-    token = make_reset_token(user)
-    url = settings.PASSWORD_RESET_URL
+def compose_reset(message: OutboxMessage) -> EmailMessage | None:
+    """The token, or a link if PASSWORD_RESET_URL is set; the same at each attempt."""
+    try:
+        user = User.objects.get_by_natural_key(message.payload["email"])
+    except User.DoesNotExist:
+        return None
+    if not user.is_active:
+        return None
+    secret = RequestedTokenGenerator().make_token_of(user, message.created_at)
+    token, url = f"{user.pk.hex}.{secret}", settings.PASSWORD_RESET_URL
     link = f"To choose a new one, open {url}{token}"
     text = MAIL.format(instruction=link if url else f"The token is: {token}")
-    send_mail("Reset your password", text, None, [user.email])
+    return EmailMessage("Reset your password", text, None, [user.email])
+
+
+RESET_MAIL = mail.MailHandler(
+    compose_reset, timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+)
 
 
 def get_user_by_reset_token(token: str) -> User:

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
+from taskapi.outbox.handlers import Handler
+
 BLACKLIST = "rest_framework_simplejwt.token_blacklist"
 MAIL_BACKENDS = {
     "console": "writes mail to the log, and with it tokens that set a new password",
@@ -65,6 +67,28 @@ def hooks_are_functions(**options: Any) -> list[CheckMessage]:
         for setting, path in hooks
         if (reason := why_not_callable(path))
     ]
+
+
+@register
+def outbox_has_handlers(**options: Any) -> list[CheckMessage]:
+    """Otherwise a mail would wait, and only a log would show it."""
+    return [
+        Error(
+            f"OUTBOX_HANDLERS names {path!r}, which is no handler: {reason}",
+            hint="Write the dotted path of a taskapi.outbox.handlers.Handler.",
+            id="taskapi.E004",
+        )
+        for path in settings.OUTBOX_HANDLERS.values()
+        if (reason := why_no_handler(path))
+    ]
+
+
+def why_no_handler(path: str) -> str:
+    try:
+        is_one = isinstance(import_string(path), Handler)
+    except ImportError as error:
+        return str(error)
+    return "" if is_one else "it is something else."
 
 
 @register

@@ -1,12 +1,13 @@
 """Mails invitations to projects."""
 
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 
 from taskapi.api import mail
+from taskapi.db import clock
+from taskapi.outbox.models import OutboxMessage
 from tasks.models import Invitation, Role
 
-WHAT = "An invitation"
 TEXT = """{inviter} invites you to the project "{project}" as {role}.
 
 {instruction}
@@ -16,15 +17,31 @@ it with "always": true: POST /api/invitations/decline.
 """
 
 
-def send(invitation: Invitation, project: str, token: str) -> None:
+def send(invitation: Invitation, nonce: str) -> None:
+    mail.send_as("invitation", invitation=str(invitation.pk), nonce=nonce)
+
+
+def make_token(nonce: str) -> str:
+    return mail.derive_token("invitation", nonce)
+
+
+def compose(message: OutboxMessage) -> EmailMessage | None:
+    """None if the invitation is withdrawn or spent by now."""
+    invitation = (
+        Invitation.objects.open(clock.now())
+        .filter(pk=message.payload["invitation"])
+        .select_related("invited_by", "project")
+        .first()
+    )
+    if invitation is None:
+        return None
     text = TEXT.format(
         inviter=one_line(invitation.invited_by.name),
-        project=one_line(project),
+        project=one_line(invitation.project.name),
         role=Role(invitation.role).name,
-        instruction=instruction(token),
+        instruction=instruction(make_token(message.payload["nonce"])),
     )
-    to = [invitation.email]
-    mail.send_in_background(WHAT, send_mail, "Invitation to a project", text, None, to)
+    return EmailMessage("Invitation to a project", text, None, [invitation.email])
 
 
 def instruction(token: str) -> str:
@@ -36,3 +53,6 @@ def instruction(token: str) -> str:
 def one_line(text: str) -> str:
     """Names are of strangers, who shall not write lines of the mail."""
     return " ".join(text.split())
+
+
+INVITATION_MAIL = mail.MailHandler(compose)

@@ -23,21 +23,20 @@ class EmailChangeView(PasswordView):
         data = self.validate(s.EmailChangeSerializer)
         self.require_password(data["password"])
         new_email = data["newEmail"]
-        try:
-            token = email_change.request(self.user, new_email, now=timezone.now())
-        except InvalidCredentials as error:
-            raise AuthenticationFailed("Invalid credentials") from error
-        self.mail(new_email, token)
-        self.record("email_change_requested")
-        return Response(status=202)
-
-    def mail(self, new_email: str, token: str | None) -> None:
-        email_change.mail_notice(self.user.email, new_email)
         account = throttles.hashed_account(new_email)
         # Per mailbox, as for resets: nobody fills a stranger's.
-        status = throttles.count(self.request._request, "login", f"mail {account}")
-        if not status.is_over:
-            email_change.mail_token(new_email, token)
+        status = throttles.count(request._request, "login", f"mail {account}")
+        try:
+            email_change.request(
+                self.user,
+                new_email,
+                now=timezone.now(),
+                mails_token=not status.is_over,
+            )
+        except InvalidCredentials as error:
+            raise AuthenticationFailed("Invalid credentials") from error
+        self.record("email_change_requested")
+        return Response(status=202)
 
 
 class EmailConfirmView(AccountView):
@@ -50,12 +49,9 @@ class EmailConfirmView(AccountView):
         """Change the e-mail address to the one that the token was mailed to."""
         token = self.validate(s.EmailConfirmSerializer)["token"]
         try:
-            user, old_email = email_change.confirm(
-                self.principal.pk, token, now=timezone.now()
-            )
+            user = email_change.confirm(self.principal.pk, token, now=timezone.now())
         except email_change.InvalidToken as error:
             message = "The token is invalid, spent or expired."
             raise AuthenticationFailed(message) from error
-        email_change.mail_change(old_email, user.email)
         self.record("email_change")
         return Response(s.UserSerializer(user).data)

@@ -130,7 +130,8 @@ def register(like: str, image: str) -> str:
         for key, value in found["taskDefinition"].items()
         if key not in ANSWERED
     }
-    definition["containerDefinitions"][0]["image"] = image
+    for container in definition["containerDefinitions"]:
+        container["image"] = image
     made = aws(
         "ecs", "register-task-definition", "--cli-input-json", json.dumps(definition)
     )

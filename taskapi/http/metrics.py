@@ -25,6 +25,7 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 
 from taskapi.api.errors import error_response
 from taskapi.http.health import only_read
+from taskapi.outbox import metrics as outbox
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -93,4 +94,5 @@ def exposition(request: HttpRequest) -> HttpResponse:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return HttpResponse(generate_latest(registry), CONTENT_TYPE_PLAIN_0_0_4)
+    text = generate_latest(registry) + generate_latest(outbox.REGISTRY)
+    return HttpResponse(text, CONTENT_TYPE_PLAIN_0_0_4)

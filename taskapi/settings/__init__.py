@@ -73,6 +73,9 @@ RATE_LIMITS = {
     "tokens": env.limit("RATE_LIMIT_TOKENS", "3000/1m"),
 }
 WEB_THREADS = positive_int("WEB_THREADS", 4)
+WORKER = env.bool("WORKER", True)
+WORKER_THREADS = positive_int("WORKER_THREADS", 16)
+DELIVERIES_PER_RECEIVER = positive_int("DELIVERIES_PER_RECEIVER", 4)
 MAX_STREAMS = positive_int("MAX_STREAMS", 16)
 MAX_STREAMS_PER_USER = positive_int("MAX_STREAMS_PER_USER", 4)
 MAX_BODY_BYTES = positive_int("MAX_BODY_BYTES", 4 * 1024 * 1024)
@@ -125,6 +128,7 @@ INSTALLED_APPS = [
     "accounts",
     "tasks",
     "taskapi",
+    "taskapi.outbox",
     "taskapi.apps.BoundedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -230,7 +234,18 @@ PERSONAL_DATA = [
     "tasks.personal_projects",
     "tasks.personal_data",
 ]
-HOUSEKEEPING = ["accounts.housekeeping", "tasks.housekeeping"]
+HOUSEKEEPING = [
+    "accounts.housekeeping",
+    "tasks.housekeeping",
+    "taskapi.outbox.housekeeping",
+]
+# How workers deliver the messages of each kind: instances of the apps' Handlers.
+OUTBOX_HANDLERS = {
+    "mail": "taskapi.api.mail.PLAIN",
+    "password_reset": "accounts.passwords.RESET_MAIL",
+    "email_change": "accounts.email_change.TOKEN_MAIL",
+    "invitation": "tasks.invitation_mail.INVITATION_MAIL",
+}
 IDEMPOTENCY_MODEL = "tasks.IdempotencyRecord"
 OPENAPI_MODULES = [
     "accounts.openapi",

@@ -32,7 +32,7 @@ from tasks.projects import invitation_to_dict
 from tasks.usage import QuotaExceeded
 
 LIFETIME = timedelta(days=7)
-TOKEN_BYTES = 32
+NONCE_BYTES = 32
 HINT = "The invitation is invalid, spent or expired."
 
 
@@ -48,7 +48,7 @@ class InvalidToken(ValidationError):
 def invite(
     project_id: UUID, email: str, role: int, context: ActorContext
 ) -> tuple[Invitation, str]:
-    """The invitation and its token, which is mailed once this is committed.
+    """The invitation and its token; the mail with it commits with the invitation.
 
     ProjectNotFound, RoleForbidden, Conflict, QuotaExceeded; Throttled.
     """
@@ -56,7 +56,8 @@ def invite(
     with locked(project_id, context, needed=Role.MANAGER, others=others) as found:
         found.access.require_open()
         found.require_no_inbox("shared")
-        token = secrets.token_urlsafe(TOKEN_BYTES)
+        nonce = secrets.token_urlsafe(NONCE_BYTES)
+        token = invitation_mail.make_token(nonce)
         invitation = Invitation(
             project=found.project,
             email=email,
@@ -71,9 +72,7 @@ def invite(
         invitation.save(force_insert=True)
         record(found, None, to_entry(invitation))
         if not RefusedAddress.objects.filter(pk=address_hash(email)).exists():
-            transaction.on_commit(
-                partial(invitation_mail.send, invitation, found.project.name, token)
-            )
+            invitation_mail.send(invitation, nonce)
     return invitation, token
 
 

@@ -2,10 +2,13 @@ from typing import Any
 
 import pytest
 from django.core import mail as django_mail
+from django.core.mail import EmailMessage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts import passwords
 from accounts.models import Session, User
-from taskapi.api import mail as background
+from taskapi.outbox.models import OutboxMessage
 from tests.accounts.clock import Clock
 from tests.accounts.wire import (
     REFRESH_REFUSED,
@@ -80,28 +83,54 @@ def test_answer_does_not_tell_who_has_an_account(
     assert [message.to for message in mail] == [["alice@example.com"]]
 
 
-def test_mail_that_cannot_be_sent_is_no_secret_either(
-    alice: User, mail: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: Any
+def test_mail_that_cannot_be_sent_is_no_secret_and_is_tried_again(
+    alice: User, mail: list[Any], clock: Clock, monkeypatch: Any, caplog: Any
 ) -> None:
     def fail(*args: Any) -> None:
         raise OSError("no route to the mail server")
 
-    monkeypatch.setattr(passwords, "send_mail", fail)
+    with monkeypatch.context() as broken:
+        broken.setattr(EmailMessage, "send", fail)
+        assert forgot().status_code == 202
+        assert len(mail) == 0
+    assert "was not delivered; the next attempt is in 5 s." in caplog.text
+    assert "no route to the mail server" in caplog.text
+    clock.advance(seconds=5)
 
-    assert forgot().status_code == 202
-    assert "A password reset could not be mailed." in caplog.messages
+    token = mail[0].body.partition("The token is: ")[2].partition("\n")[0]
+    assert reset(token).status_code == 204
 
 
-def test_mail_is_sent_on_another_thread(
-    alice: User, monkeypatch: pytest.MonkeyPatch
+def test_mail_that_is_an_hour_late_is_not_sent(
+    alice: User, mail: list[Any], clock: Clock
 ) -> None:
-    jobs: list[Any] = []
-    monkeypatch.setattr(background.mailer, "submit", lambda *job: jobs.append(job))
-
     forgot()
+    clock.advance(hours=1, seconds=1)
 
-    [(_, _, *job)] = jobs
-    assert job == [passwords.mail_reset_token, "alice@example.com"]
+    assert len(mail) == 0
+    assert OutboxMessage.objects.get().outcome == "dropped"
+
+
+def test_hour_of_the_token_begins_with_the_request(
+    alice: User, mail: list[Any], clock: Clock
+) -> None:
+    forgot()
+    clock.advance(minutes=50)
+    token = mail[0].body.partition("The token is: ")[2].partition("\n")[0]
+    clock.advance(minutes=10, seconds=1)
+
+    assert_unauthenticated(reset(token), REFUSED)
+
+
+@pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
+def test_request_looks_for_no_account(alice: User, email: str) -> None:
+    """So that its time does not tell whether there is one."""
+    with CaptureQueriesContext(connection) as queries:
+        forgot(email)
+
+    assert not [q for q in queries if "accounts_user" in q["sql"]]
+    [message] = OutboxMessage.objects.all()
+    assert message.payload == {"email": email}
     assert django_mail.outbox == []
 
 

@@ -30,6 +30,7 @@ from django.test import Client
 from pytest_django.live_server_helper import LiveServer
 
 from taskapi.http.logs import JsonFormatter
+from taskapi.outbox import heartbeat
 
 ROOT = Path(__file__).resolve().parents[2]
 AWS = ROOT / "deploy" / "aws"
@@ -296,6 +297,39 @@ def test_one_off_commands_exist() -> None:
     assert command[2] == "migrate"
 
 
+def test_worker_is_confined_and_knows_what_the_api_does() -> None:
+    """What it needs besides the same secrets is what mails are made of."""
+    api, worker = properties("ApiTaskDefinition")["ContainerDefinitions"]
+    same = ["Image", "User", "ReadonlyRootFilesystem", "Essential", "StopTimeout"]
+    given = {each["Name"]: each["Value"] for each in worker["Environment"]}
+
+    assert {name: worker[name] for name in same} == {name: api[name] for name in same}
+    assert worker["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert given.items() <= environment("ApiTaskDefinition").items()
+    links = {name for name in variables() if name.endswith("_URL")}
+    assert links & environment("ApiTaskDefinition").keys() < given.keys()
+    assert worker["Secrets"] == [s for s in api["Secrets"] if "Fn::If" not in s]
+    assert worker["LogConfiguration"]["Options"]["awslogs-group"] == {
+        "Ref": "ServiceLogs"
+    }
+
+
+def test_worker_s_health_is_its_heartbeat(tmp_path: Path) -> None:
+    _, worker = properties("ApiTaskDefinition")["ContainerDefinitions"]
+    kind, _, *check = worker["HealthCheck"]["Command"]
+
+    assert worker["Command"][:3] == ["python", "manage.py", "worker"]
+    assert worker["Command"][-1] == check[-1]
+    assert (kind, check[:2]) == ("CMD", ["-m", "taskapi.outbox.heartbeat"])
+    file = str(tmp_path / "heartbeat")
+    command = [sys.executable, *check[:-1], file]
+    assert subprocess.run(command, cwd=ROOT).returncode == 1
+    heartbeat.beat(file)
+    assert subprocess.run(command, cwd=ROOT).returncode == 0
+    os.utime(file, (0, 0))
+    assert subprocess.run(command, cwd=ROOT).returncode == 1
+
+
 # Health, and the end of a task
 
 
@@ -394,13 +428,13 @@ def test_gunicorn_takes_these_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_connections_suffice(gunicorn: dict[str, Any]) -> None:
     given = environment("ApiTaskDefinition")
-    of_a_worker = int(given["WEB_THREADS"]) + 3
+    of_a_process = int(given["WEB_THREADS"]) + 2
     rollout = properties("Service")["DeploymentConfiguration"]["MaximumPercent"] / 100
     workers = int(given["WEB_CONCURRENCY"])
     tasks = default(properties("ScalableTarget")["MaxCapacity"])
     parameters = properties("DatabaseParameters")["Parameters"]
     one_off, reserved = 2, 10
-    most = tasks * rollout * workers * of_a_worker
+    most = tasks * rollout * (workers * of_a_process + 1)
 
     assert most + one_off + reserved <= default(parameters["max_connections"])
     assert f"=  {most:.0f}" in TEMPLATE.read_text()
@@ -617,7 +651,10 @@ class Aws:
                 "revision": 1,
                 "status": "ACTIVE",
                 "family": "api",
-                "containerDefinitions": [{"name": "api", "image": "old", "user": "1"}],
+                "containerDefinitions": [
+                    {"name": name, "image": "old", "user": "1"}
+                    for name in ("api", "worker")
+                ],
             }
         }
 
@@ -692,7 +729,10 @@ def test_migration_runs_the_new_image_in_the_private_network(
     network = json.loads(aws.option(run, "--network-configuration"))
     assert definition == {
         "family": "api",
-        "containerDefinitions": [{"name": "api", "image": "new", "user": "1"}],
+        "containerDefinitions": [
+            {"name": "api", "image": "new", "user": "1"},
+            {"name": "worker", "image": "new", "user": "1"},
+        ],
     }
     assert aws.option(run, "--task-definition") == "api:2"
     assert network["awsvpcConfiguration"] == {

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from taskapi.bootstrap.commands import LOCAL
+from taskapi.outbox.worker import STOP_SECONDS
 from tests.deploy.image import ROOT
 from tests.deploy.proxy import CONFIGURATION
 
@@ -136,10 +137,11 @@ def test_only_the_proxy_is_reachable(compose: dict[str, Any]) -> None:
 
 def test_start_is_ordered_by_health(compose: dict[str, Any]) -> None:
     services = compose["services"]
-    for replica in ["api1", "api2"]:
+    for replica in ["api1", "api2", "worker"]:
         waits = services[replica]["depends_on"]
         assert waits["database"] == {"condition": "service_healthy"}
         assert waits["migrate"] == {"condition": "service_completed_successfully"}
+    for replica in ["api1", "api2"]:
         assert services["proxy"]["depends_on"][replica] == {
             "condition": "service_healthy"
         }
@@ -159,6 +161,18 @@ def test_stop_leaves_time_for_what_is_running(compose: dict[str, Any]) -> None:
         drain = int(service.get("environment", {}).get("DRAIN_SECONDS", 0))
         allowed = limits_of(service["stop_grace_period"])
         assert allowed > int(found[1]) + drain
+
+
+def test_worker_is_one_by_its_command_and_its_health(compose: dict[str, Any]) -> None:
+    worker = compose["services"]["worker"]
+    *check, file = worker["healthcheck"]["test"]
+
+    assert worker["command"][:3] == ["python", "manage.py", "worker"]
+    assert worker["command"][3:] == ["--heartbeat", file]
+    assert check == ["CMD", "python", "-m", "taskapi.outbox.heartbeat"]
+    assert limits_of(worker["stop_grace_period"]) > STOP_SECONDS
+    # It sends mail, which the network of the database does not let out.
+    assert "front" in worker["networks"]
 
 
 def test_every_secret_is_made_by_prepare_and_used(

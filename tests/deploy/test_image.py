@@ -63,6 +63,24 @@ def test_a_containers_life(image: Image, replica: Replica) -> None:
     assert contents(image.app) == before
 
 
+def test_a_workers_life(image: Image, replica: Replica) -> None:
+    migrate = ["python", "manage.py", "migrate", "--noinput"]
+    assert image.run(migrate, replica.variables).wait(120) == 0
+    worker = ["python", "manage.py", "worker", "--heartbeat", "/tmp/heartbeat"]
+    check = ["python", "-m", "taskapi.outbox.heartbeat", "/tmp/heartbeat"]
+    process = image.run(worker, replica.variables)
+    try:
+        for _ in range(40):
+            if image.run(check, replica.variables).wait(10) == 0:
+                break
+        else:
+            raise AssertionError("never healthy")
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+
+
 def test_image_cannot_be_written_to(image: Image) -> None:
     write = ["python", "-c", "open('taskapi/wsgi.py', 'a')"]
 

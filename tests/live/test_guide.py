@@ -1,5 +1,8 @@
 """The examples of the pages for consumers, typed into a shell as they stand."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -26,7 +29,6 @@ def server(database: str, sql: Any, folder: Path) -> Iterator[Server]:
     # The schema's examples name the same people, and the fuzzer takes them from there.
     sql("TRUNCATE accounts_user CASCADE")
     about = environment(database, **TRUE_LIMITS, user="600/1m")
-    about["LIVE_EMAIL_BACKEND"] = "django.core.mail.backends.console.EmailBackend"
     about["PASSWORD_BLOCKLIST"] = "false"
     with closing(Server(folder, about)) as server:
         yield server
@@ -34,7 +36,24 @@ def server(database: str, sql: Any, folder: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def typed(server: Server, tmp_path: Path, program: Callable[[str], str]) -> Typed:
+def mails(database: str, tmp_path: Path) -> Iterator[Path]:
+    """The file in which a worker prints the mails."""
+    console = "django.core.mail.backends.console.EmailBackend"
+    about = environment(database) | {"LIVE_EMAIL_BACKEND": console}
+    command = [sys.executable, "-u", "manage.py", "worker"]
+    with (tmp_path / "mails").open("wb") as file:
+        worker = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | about, stdout=file
+        )
+    yield tmp_path / "mails"
+    worker.terminate()
+    assert worker.wait(30) == 0
+
+
+@pytest.fixture
+def typed(
+    server: Server, mails: Path, tmp_path: Path, program: Callable[[str], str]
+) -> Typed:
     """Type the examples of a page; each with what it printed."""
     program("curl")
 
@@ -42,7 +61,7 @@ def typed(server: Server, tmp_path: Path, program: Callable[[str], str]) -> Type
         page = (ROOT / name).read_text()
         assert ADDRESS in page
         found = examples(page.replace(ADDRESS, f"http://127.0.0.1:{server.port}"))
-        printed = run(found, tmp_path, answers=dict.fromkeys(MAILED, server.log))
+        printed = run(found, tmp_path, answers=dict.fromkeys(MAILED, mails))
         return list(zip(found, printed, strict=True))
 
     return type_page

@@ -200,3 +200,22 @@ def test_command_fails_and_names_everything_that_is_wrong() -> None:
     assert not any(
         PRODUCTION[name] in output for name in PRODUCTION if "SECRET" in name
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("taskapi.api.mail.PLAIN", None),
+        ("taskapi.api.mail.send", "it is something else."),
+        ("taskapi.api.mail.NONE", 'does not define a "NONE"'),
+        ("nowhere.HANDLER", "No module named 'nowhere'"),
+    ],
+)
+def test_handler_that_is_none_is_found(
+    settings: Any, path: str, reason: str | None
+) -> None:
+    settings.OUTBOX_HANDLERS = {"mail": path}
+    found = [e for e in run_checks() if e.id == "taskapi.E004"]
+
+    assert len(found) == (1 if reason else 0)
+    assert all(str(reason) in error.msg for error in found)

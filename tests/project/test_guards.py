@@ -168,8 +168,8 @@ def imports(app: str) -> Iterator[tuple[str, str]]:
     ("package", "allowed"),
     [
         ("taskapi", ("taskapi",)),
-        ("accounts", ("accounts", "taskapi.api", "taskapi.db")),
-        ("tasks", ("tasks", "taskapi.api", "taskapi.db")),
+        ("accounts", ("accounts", "taskapi.api", "taskapi.db", "taskapi.outbox")),
+        ("tasks", ("tasks", "taskapi.api", "taskapi.db", "taskapi.outbox")),
     ],
 )
 def test_package_imports_only_what_it_may(

@@ -1,22 +1,31 @@
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
 from accounts import rate_limits
 from accounts.models import User
 from accounts.views import MeView
+from taskapi.api import mail
 from taskapi.api.rate_limit import RateLimit
+from taskapi.db import clock
 from taskapi.http import middleware, worker_slots
 from taskapi.http.redis import circuit_breaker
+from taskapi.outbox import messages
+from taskapi.outbox.models import OutboxMessage
 from tasks.models import Task
 from tests.factories import PASSWORD, make_task
+from tests.mailbox import deliver
 from tests.project.wire import MISSING, anyone, assert_error
 
 WRONG = "Incorrect authentication credentials."
@@ -58,6 +67,7 @@ def moved() -> Callable[[str], Moved]:
 Watch = Callable[[str], Moved]
 
 
+@pytest.mark.django_db
 def test_scraper_gets_prometheus_text(scraper: Client) -> None:
     response = scraper.get("/metrics")
 
@@ -67,6 +77,7 @@ def test_scraper_gets_prometheus_text(scraper: Client) -> None:
     assert b"\n# TYPE taskapi_http_requests_total counter\n" in response.content
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
 def test_scheme_may_be_written_in_any_case(settings: LazySettings, scheme: str) -> None:
     sent = f"{scheme} {settings.METRICS_TOKEN}"
@@ -129,6 +140,7 @@ def test_other_methods_are_405(scraper: Client, method: str) -> None:
     assert_error(response, 405, "METHOD_NOT_ALLOWED", message)
 
 
+@pytest.mark.django_db
 def test_scraper_may_name_any_host(scraper: Client) -> None:
     assert scraper.get("/metrics", HTTP_HOST="10.0.0.7:8000").status_code == 200
 
@@ -198,6 +210,7 @@ def test_time_is_in_seconds(moved: Watch, monkeypatch: pytest.MonkeyPatch) -> No
     }
 
 
+@pytest.mark.django_db
 def test_scrape_is_in_flight_itself(scraper: Client) -> None:
     lines = scraper.get("/metrics").content.decode().splitlines()
 
@@ -336,3 +349,68 @@ def test_released_slot_keeps_its_counters(
     worker_slots.release_slot(1)
 
     assert {path.name for path in tmp_path.iterdir()} == {names[0], names[2]}
+
+
+@pytest.fixture
+def of_outbox(scraper: Client) -> Callable[[str], dict[str, float]]:
+    """The values of one of its metrics, as they are scraped."""
+
+    def scrape(name: str) -> dict[str, float]:
+        text = scraper.get("/metrics").content.decode()
+        return {
+            " ".join(sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"taskapi_outbox_{name}"
+        }
+
+    return scrape
+
+
+Scrape = Callable[[str], dict[str, float]]
+
+
+@pytest.mark.django_db
+def test_what_waits_in_the_outbox_is_told(
+    of_outbox: Scrape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    first = messages.send("mail", {}, channel="a", ordering_key="k")
+    messages.send("mail", {}, channel="a", ordering_key="k")
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(seconds=100))
+
+    assert of_outbox("messages")["mail"] == 2
+    assert of_outbox("messages")["invitation"] == 0
+    assert of_outbox("oldest_seconds")["mail"] == 100
+    assert of_outbox("overdue_seconds")["mail"] == 100
+    # The second waits for the first now, and not for a worker.
+    OutboxMessage.objects.filter(pk=first.pk).update(
+        next_attempt_at=now + timedelta(seconds=200)
+    )
+    assert of_outbox("oldest_seconds")["mail"] == 100
+    assert of_outbox("overdue_seconds")["mail"] == 0
+
+
+@pytest.mark.django_db
+def test_deliveries_are_counted_by_outcome(of_outbox: Scrape) -> None:
+    for _ in range(2):
+        mail.send("Subject", "Text", "al@example.com")
+    deliver()
+
+    counted = {k: v for k, v in of_outbox("deliveries_total").items() if v}
+    assert counted == {"mail delivered": 2}
+    assert of_outbox("messages")["mail"] == 0
+
+
+def test_other_metrics_are_told_while_the_database_is_away(
+    scraper: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(clock, "now", fail)
+    text = scraper.get("/metrics").content
+
+    assert b"taskapi_outbox" not in text
+    assert b"taskapi_http_requests_total" in text

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.management import get_commands
 from prometheus_client import REGISTRY
 
+from taskapi.outbox.metrics import OutboxCollector
+
 ROOT: Path = settings.BASE_DIR
 GUIDE = (ROOT / "docs" / "operations.md").read_text()
 SOURCES = [
@@ -30,7 +32,7 @@ CHECKS = named(r'id="(taskapi\.E\d+)"') | {
 }
 METRICS = {
     f"{metric.name}_total" if metric.type == "counter" else metric.name
-    for metric in REGISTRY.collect()
+    for metric in [*REGISTRY.collect(), *OutboxCollector().describe()]
     if metric.name.startswith("taskapi_")
 }
 ALERTS = set(

@@ -1,5 +1,6 @@
 """`manage.py serve` and `gunicorn.conf.py`, in processes and on ports of their own."""
 
+import json
 import os
 import re
 import runpy
@@ -13,7 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from gunicorn.config import Config
@@ -170,11 +171,13 @@ def wait_until_caught(pid: int) -> None:
     raise AssertionError("it catches no signal")
 
 
+@pytest.mark.parametrize("command", [SERVE, ("manage.py", "worker")])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_being_told_to_stop_while_starting_is_no_failure(
-    database: Path, number: signal.Signals
+    database: Path, number: signal.Signals, command: tuple[str, ...]
 ) -> None:
-    with start_server(database, PORT=str(free_port())) as process:
+    port = str(free_port())
+    with start_server(database, PORT=port, command=command) as process:
         wait_until_caught(process.pid)
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
@@ -193,6 +196,56 @@ def test_being_told_to_stop_while_serving_is_no_failure(
     process.communicate(timeout=30)
 
     assert process.returncode == 0
+
+
+def until_served(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    while "/health" not in process.stdout.readline():
+        assert process.poll() is None
+
+
+def post(port: int, path: str, body: dict[str, str]) -> int:
+    headers = {"Content-Type": "application/json"}
+    url = f"http://127.0.0.1:{port}/api/auth/{path}"
+    request = Request(url, json.dumps(body).encode(), headers)
+    with urlopen(request, timeout=30) as response:
+        return int(response.status)
+
+
+def test_worker_beside_the_server_sends_mail_and_ends_with_it(database: Path) -> None:
+    about = {
+        "DJANGO_SETTINGS_MODULE": "tests.live.settings",
+        "LIVE_EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend",
+    }
+    account = {"name": "Al", "email": "al@example.com", "password": "correct horse 1"}
+    with start_server(database, PORT=str(port := free_port()), **about) as process:
+        assert process.stdout is not None
+        until_served(process)
+        assert post(port, "register", account) == 201
+        assert post(port, "password/forgot", {"email": account["email"]}) == 202
+        while "Subject: Reset your password" not in process.stdout.readline():
+            assert process.poll() is None
+        process.kill()
+        # Not before the worker has closed its end, too.
+        process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_worker_can_be_left_to_others(database: Path, runs: bool) -> None:
+    port, worker = str(free_port()), str(runs).lower()
+    with start_server(database, PORT=port, WORKER=worker) as process:
+        until_served(process)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        if not children.exists():
+            pytest.skip("only Linux tells the children of a process")
+        commands = [
+            Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            for pid in children.read_text().split()
+        ]
+        process.terminate()
+        process.communicate(timeout=30)
+
+    assert any(b"worker" in command for command in commands) is runs
 
 
 def test_clients_that_never_hang_up_keep_nobody_waiting(

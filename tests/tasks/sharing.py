@@ -10,6 +10,7 @@ from taskapi.api.preconditions import NO_PRECONDITION
 from tasks import access
 from tasks.models import Membership, Project, Role, Task
 from tasks.operations import ActorContext, Create, members, perform_one, projects
+from tests.mailbox import deliver
 
 
 def author(user: User) -> ActorContext:
@@ -59,6 +60,7 @@ def delete(project: Project) -> None:
 
 def mailed_tokens() -> list[str]:
     """Out of the mails that were sent, the last one last."""
+    deliver()
     return [
         line.rpartition(" ")[2]
         for message in mail.outbox

@@ -7,14 +7,15 @@ from django.core import mail
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from taskapi.outbox.models import OutboxMessage
+from tasks import invitation_mail
 from tasks.models import Invitation, Membership, Project, Role
 from tasks.operations import invitations
 from tests.factories import PASSWORD, api_of, make_user
+from tests.mailbox import deliver
 from tests.tasks.conftest import Clock
 from tests.tasks.sharing import author, delete, mailed_tokens, make_project, share
 from tests.tasks.wire import details_of, error_of
-
-pytestmark = pytest.mark.usefixtures("sent_at_once")
 
 
 @pytest.fixture
@@ -22,14 +23,14 @@ def project(alice: User) -> Project:
     return make_project(alice)
 
 
-@pytest.fixture
-def sent_at_once(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    """Mail goes out when it is asked for, and in the test's transaction."""
-    monkeypatch.setattr("taskapi.api.mail.send_in_background", lambda _, f, *a: f(*a))
-    monkeypatch.setattr("django.db.transaction.on_commit", lambda f: f())
-
-
 def invite(api: APIClient, project: Project, email: str, role: str = "EDITOR") -> Any:
+    response = ask(api, project, email, role)
+    deliver()
+    return response
+
+
+def ask(api: APIClient, project: Project, email: str, role: str = "EDITOR") -> Any:
+    """Invite, but have no worker that mails it yet."""
     url = f"/api/projects/{project.pk}/invitations"
     return api.post(url, {"email": email, "role": role}, format="json")
 
@@ -112,6 +113,40 @@ def test_withdrawn_token_is_spent(
     assert alice_api.delete(url, HTTP_IF_MATCH=made["ETag"]).status_code == 204
     assert alice_api.delete(url).status_code == 404
     assert accept(bob_api, mailed_tokens()[0]).status_code == 400
+
+
+def test_withdrawn_invitation_is_not_mailed(
+    alice_api: APIClient, project: Project
+) -> None:
+    made = ask(alice_api, project, "bob@example.com")
+    alice_api.delete(made["Location"])
+
+    assert mailed_tokens() == []
+
+
+def test_invitation_that_fails_after_its_mail_is_not_mailed(
+    alice_api: APIClient, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise RuntimeError
+
+    send = invitation_mail.send
+    monkeypatch.setattr(invitation_mail, "send", lambda *a: (send(*a), fail()))
+    alice_api.raise_request_exception = False
+
+    assert ask(alice_api, project, "bob@example.com").status_code == 500
+    assert mailed_tokens() == []
+
+
+def test_no_token_is_stored(alice_api: APIClient, project: Project) -> None:
+    ask(alice_api, project, "bob@example.com")
+    [waiting] = OutboxMessage.objects.values()
+    [token] = mailed_tokens()
+    [sent] = OutboxMessage.objects.values()
+
+    assert token not in f"{waiting}{sent}{Invitation.objects.values()}"
+    # The nonce is worth something to whoever has SECRET_KEY.
+    assert sent["payload"] == {}
 
 
 def test_token_expires(

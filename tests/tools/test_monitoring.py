@@ -12,6 +12,8 @@ import yaml
 from django.conf import settings
 from prometheus_client import REGISTRY
 
+from taskapi.outbox.metrics import OutboxCollector
+
 ROOT: Path = settings.BASE_DIR
 MONITORING = ROOT / "deploy" / "monitoring"
 SUFFIXES = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_count"]}
@@ -53,12 +55,15 @@ def expressions(queries: list[str], alerts: list[dict[str, Any]]) -> list[str]:
 def told() -> dict[str, set[str]]:
     """What /metrics can tell: the name of each series, and its labels."""
     names = {"up": {"job", "instance"}}
+    about: dict[str, Any] = {each.name: each for each in OutboxCollector().describe()}
+    types = {name: family.type for name, family in about.items()}
     for metric in REGISTRY.collect():
         if metric.name.startswith("taskapi_"):
-            about = REGISTRY._names_to_collectors[metric.name]
-            labels = {*about._labelnames, "instance"}  # type: ignore[attr-defined]
-            for suffix in SUFFIXES[metric.type]:
-                names[metric.name + suffix] = labels
+            about[metric.name] = REGISTRY._names_to_collectors[metric.name]
+            types[metric.name] = metric.type
+    for name, collector in about.items():
+        for suffix in SUFFIXES[types[name]]:
+            names[name + suffix] = {*collector._labelnames, "instance"}
     return names
 
 
@@ -92,7 +97,7 @@ def test_everything_that_is_told_is_shown(
 
 
 def test_alerts_say_what_to_do(alerts: list[dict[str, Any]]) -> None:
-    assert len({alert["alert"] for alert in alerts}) == len(alerts) == 6
+    assert len({alert["alert"] for alert in alerts}) == len(alerts) == 8
     for alert in alerts:
         assert alert["labels"]["severity"] in {"critical", "warning"}
         assert alert.keys() == {"alert", "expr", "for", "labels", "annotations"}

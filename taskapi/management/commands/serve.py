@@ -1,4 +1,6 @@
-"""`manage.py serve`: migrates, creates demo data at a first start, runs gunicorn."""
+"""`manage.py serve`: migrates, creates demo data at a first start, runs gunicorn and
+a worker.
+"""
 
 import errno
 import json
@@ -6,8 +8,10 @@ import multiprocessing
 import os
 import shlex
 import socket
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from io import StringIO
 from typing import Any
 
@@ -49,7 +53,8 @@ class Command(BaseCommand):
         gunicorn_worker.on_accepting = once_by_the_last_of(
             gunicorn.cfg.workers, lambda: self.announce(address, login_hint)
         )
-        gunicorn.run()
+        with worker_beside() if settings.WORKER else nullcontext():
+            gunicorn.run()
 
     def prepare(self, url: str) -> str:
         """Migrate the database and disconnect from it; return how to log in."""
@@ -79,6 +84,21 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines) + "\n")
         self.stdout.flush()
+
+
+@contextmanager
+def worker_beside() -> Iterator[None]:
+    """Run a `manage.py worker`, which stops after this process or with it."""
+    command = [sys.executable, "manage.py", "worker", "--parent", str(os.getpid())]
+    worker = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+    master = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == master:  # and not a worker of gunicorn's, which also ends
+            with suppress(ProcessLookupError):
+                worker.terminate()
+            worker.wait()
 
 
 def once_by_the_last_of(
