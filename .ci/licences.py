@@ -27,6 +27,7 @@ PERMISSIVE = {
 # Imported as it comes, and replaceable by whoever runs it: what LGPL and MPL ask for.
 COPYLEFT = {
     **dict.fromkeys(("psycopg", "psycopg-binary"), "LGPL-3.0-only"),
+    "certifi": "MPL-2.0",
     "tqdm": "MPL-2.0 AND MIT",
 }
 # Read in the package's licence file: its metadata has no SPDX expression, or the

@@ -27,6 +27,7 @@ from rest_framework.exceptions import (
 from taskapi.api.errors import Conflict
 from tasks.models import (
     Comment,
+    Delivery,
     FormerMember,
     Label,
     Membership,
@@ -35,6 +36,7 @@ from tasks.models import (
     Task,
     TaskLabel,
     TaskQuerySet,
+    Webhook,
     inbox_id,
 )
 
@@ -82,6 +84,18 @@ class LabelNotFound(NotFound):
 
 class LabelForbidden(PermissionDenied):
     default_detail = "This label belongs to somebody else."
+
+
+class WebhookNotFound(NotFound):
+    default_detail = "Webhook not found."
+
+
+class WebhookForbidden(PermissionDenied):
+    default_detail = "This webhook belongs to somebody else."
+
+
+class DeliveryNotFound(NotFound):
+    default_detail = "Delivery not found."
 
 
 class RoleForbidden(PermissionDenied):
@@ -553,6 +567,43 @@ def update_reads_projects(user_id: UUID) -> None:
     is_member = Membership.objects.filter(user_id=user_id).exists()
     users = get_user_model()._base_manager.filter(pk=user_id)
     users.update(reads_projects=is_member or hidden.exists())
+
+
+def get_webhook(principal_id: UUID, pk: UUID) -> Webhook:
+    """A webhook of the principal's own; WebhookNotFound, WebhookForbidden."""
+    webhooks = Webhook.objects.select_related("user", "project")
+    webhook = webhooks.filter(pk=pk).first()
+    if webhook is None:
+        raise WebhookNotFound
+    if webhook.user_id != principal_id:
+        raise forbidden(webhook.user_id, WebhookForbidden, WebhookNotFound)
+    return webhook
+
+
+def get_delivery(webhook: Webhook, pk: UUID) -> Delivery:
+    """DeliveryNotFound."""
+    delivery = webhook.deliveries.filter(pk=pk).first()
+    if delivery is None:
+        raise DeliveryNotFound
+    return delivery
+
+
+def role_of_webhook(webhook: Webhook) -> int:
+    """The role that its user has in what it gets events of; 0 if it may get none."""
+    user = webhook.user
+    if user.erased_at or not user.is_active:
+        return 0
+    if webhook.project_id is None:
+        return Role.OWNER
+    found = get_accesses(user.pk, [webhook.project_id]).get(webhook.project_id)
+    return found.role if found and not found.is_deleted else 0
+
+
+def update_has_webhooks(owner_id: UUID) -> None:
+    """Store whether events of this space are written; its owner's row is locked."""
+    webhooks = Webhook.objects.enabled().listening_to(owner_id)
+    users = get_user_model()._base_manager.filter(pk=owner_id)
+    users.update(has_webhooks=webhooks.exists())
 
 
 def revision_of(owner_id: UUID) -> int:

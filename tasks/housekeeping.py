@@ -7,8 +7,11 @@ from functools import partial
 from django.conf import settings
 
 from taskapi.db.batches import delete_batch
-from tasks.models import IdempotencyRecord, Invitation, Task
+from tasks.models import Delivery, IdempotencyRecord, Invitation, Task
 from tasks.operations import upkeep
+
+# Of webhooks, for as long as they can be made again.
+DELIVERIES_KEPT = timedelta(days=7)
 
 
 def expired(now: datetime) -> Iterator[tuple[str, Callable[[int], int]]]:
@@ -21,5 +24,8 @@ def expired(now: datetime) -> Iterator[tuple[str, Callable[[int], int]]]:
     yield "rows of projects", upkeep.remove_destroyed
     invitations = Invitation.objects.filter(expires_at__lt=now)
     yield "invitations", partial(delete_batch, invitations)
+    old = now - DELIVERIES_KEPT
+    deliveries = Delivery.objects.filter(created_at__lt=old).exclude(status="PENDING")
+    yield "deliveries", partial(delete_batch, deliveries)
     yield "assignments", lambda size: upkeep.unassign_former(now)
     yield "long positions", lambda size: upkeep.rebalance(now)

@@ -13,10 +13,12 @@ from taskapi.db.pages import in_pages
 from tasks.comments import comment_to_dict
 from tasks.models import (
     Comment,
+    Delivery,
     IdempotencyRecord,
     Task,
     TaskChange,
     TaskQuerySet,
+    Webhook,
 )
 from tasks.operations.comments import anonymize_batch
 from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
@@ -123,4 +125,6 @@ def erase_batch(user_id: UUID, size: int) -> int:
         Task.objects.filter(user_id=user_id).erase_batch(size)
         or anonymize_batch(user_id, size)
         or delete_batch(records, max(1, size // RECORD_ROWS))
+        or delete_batch(Delivery.objects.filter(webhook__user_id=user_id), size)
+        or delete_batch(Webhook.objects.filter(user_id=user_id), size)
     )

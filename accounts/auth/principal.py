@@ -13,7 +13,8 @@ from taskapi.db.compiled import CompiledQuery, Placeholder
 
 # What the statement that reads the session returns of the user. Django loads the other
 # columns when they are first used, so any view that expects a user works.
-PRINCIPAL_COLUMNS = ("id", "role", "is_active", "revision", "reads_projects")
+STATE = ("revision", "reads_projects", "has_webhooks")
+PRINCIPAL_COLUMNS = ("id", "role", "is_active", *STATE)
 
 
 @cache
@@ -25,7 +26,7 @@ def session_query() -> CompiledQuery:
         user__role=Placeholder("role", CharField()),
         user__is_active=Placeholder("active", BooleanField()),
     )
-    columns = ("last_used_at", "user__revision", "user__reads_projects")
+    columns = ("last_used_at", *(f"user__{column}" for column in STATE))
     return CompiledQuery.compile(sessions.values_list(*columns))
 
 

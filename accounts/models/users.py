@@ -27,7 +27,7 @@ models.EmailField.register_lookup(Lower)
 # The ORM would take two statements to move a counter and to read it.
 INCREMENT_REVISION = (
     "UPDATE {table} SET revision = revision + 1 WHERE id = %s AND erased_at IS NULL"
-    " RETURNING revision, reads_projects"
+    " RETURNING revision, reads_projects, has_webhooks"
 )
 NO_EMAIL_CHANGE: dict[str, Any] = {
     "pending_email": None,
@@ -110,18 +110,18 @@ class UserManager(BaseUserManager["User"]):
             raise LastAdministrator
         return user
 
-    def increment_revision(self, pk: UUID | str) -> tuple[int, bool]:
+    def increment_revision(self, pk: UUID | str) -> tuple[int, bool, bool]:
         """Count one change of what the user owns, holding the user's row until the
         transaction ends; User.DoesNotExist.
 
-        Returns the new revision, and `reads_projects`.
+        Returns the new revision, `reads_projects` and `has_webhooks`.
         """
         with connection.cursor() as cursor:
             cursor.execute(*self.increment_revision_sql(pk))
             row = cursor.fetchone()
         if row is None:
             raise self.model.DoesNotExist
-        return int(row[0]), bool(row[1])
+        return int(row[0]), bool(row[1]), bool(row[2])
 
     def increment_revision_sql(self, pk: UUID | str) -> SQLFragment:
         """The statement of `increment_revision`, to be part of another."""
@@ -145,6 +145,8 @@ class User(AbstractBaseUser):
     reads_projects = models.BooleanField(
         default=False, db_default=False, editable=False
     )
+    # Whether a webhook gets events of what the user owns. Written under the user's row.
+    has_webhooks = models.BooleanField(default=False, db_default=False, editable=False)
     # Moves whenever all sessions end; sessions of the admin hang on it.
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

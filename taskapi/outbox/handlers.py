@@ -37,6 +37,8 @@ class Handler:
     delays: tuple[float, ...] = (5, 30, 120, 600, 1800)
     # From the write of a message on; then it is dropped.
     lifetime = timedelta(days=1)
+    # Failures that are no affair of the operator's.
+    expected_errors: tuple[type[Exception], ...] = ()
 
     def prepare(self, message: OutboxMessage) -> Job | None:
         """What delivers the message; None if there is nothing to deliver any more."""

@@ -49,7 +49,7 @@ def store(message: OutboxMessage, result: Result, now: datetime) -> Outcome:
             > message.created_at + handler.lifetime
         ):
             seconds = None
-        log(message, error, seconds)
+        log(message, error, seconds, isinstance(error, handler.expected_errors))
     handler.settle(message, result, retries_in=seconds)
     same = OutboxMessage.objects.filter(pk=message.pk)
     if seconds is not None:
@@ -69,13 +69,18 @@ def handler_of(message: OutboxMessage) -> Handler:
         return Handler()
 
 
-def log(message: OutboxMessage, error: Exception, seconds: float | None) -> None:
+def log(
+    message: OutboxMessage, error: Exception, seconds: float | None, is_expected: bool
+) -> None:
     if seconds is None:
-        text, args = "%s was not delivered, and is dropped.", (message,)
-        logger.error(text, *args, exc_info=error)
+        level, text = logging.ERROR, f"{message} was not delivered, and is dropped."
     else:
-        text = "%s was not delivered; the next attempt is in %.0f s."
-        logger.warning(text, message, seconds, exc_info=error)
+        level = logging.WARNING
+        text = f"{message} was not delivered; the next attempt is in {seconds:.0f} s."
+    if is_expected:
+        logger.info("%s %s", text, type(error).__name__)
+    else:
+        logger.log(level, text, exc_info=error)
 
 
 def count(handler: str, outcome: Outcome, number: int) -> None:

@@ -94,6 +94,10 @@ QUOTA_INVITATIONS = positive_int("QUOTA_INVITATIONS", 100)
 INVITATION_LIMIT = env.limit("RATE_LIMIT_INVITATION", "20/1h")
 INVITED_ADDRESS_LIMIT = env.limit("RATE_LIMIT_INVITED_ADDRESS", "3/1d")
 QUOTA_TOKENS = positive_int("QUOTA_TOKENS", 50)
+QUOTA_WEBHOOKS = positive_int("QUOTA_WEBHOOKS", 20)
+WEBHOOK_ALLOWED_NETWORKS = env.networks(
+    "WEBHOOK_ALLOWED_NETWORKS", "127.0.0.0/8,::1" if DEBUG else ""
+)
 QUOTA_COMMENTS = positive_int("QUOTA_COMMENTS", 10_000)
 QUOTA_IDEMPOTENCY_BYTES = positive_int("QUOTA_IDEMPOTENCY_BYTES", 128 * 1024 * 1024)
 REGISTRATION = env.str(
@@ -245,6 +249,7 @@ OUTBOX_HANDLERS = {
     "password_reset": "accounts.passwords.RESET_MAIL",
     "email_change": "accounts.email_change.TOKEN_MAIL",
     "invitation": "tasks.invitation_mail.INVITATION_MAIL",
+    "webhook": "tasks.webhooks.delivery.WEBHOOK",
 }
 IDEMPOTENCY_MODEL = "tasks.IdempotencyRecord"
 OPENAPI_MODULES = [

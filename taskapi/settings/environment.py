@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from email.utils import parseaddr
 from importlib.util import find_spec
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, cast
 
 import dj_database_url
@@ -100,6 +101,13 @@ def limit(text: str) -> RateLimit:
         raise ValidationError(str(error)) from None
 
 
+def networks(text: str) -> list[IPv4Network | IPv6Network]:
+    try:
+        return [ip_network(each.strip()) for each in text.split(",") if each.strip()]
+    except ValueError as error:
+        raise ValidationError(f"{error}. Use 10.1.0.0/16,fd00::/8.") from None
+
+
 def database(text: str) -> Any:
     if not re.match(r"(postgres(ql)?|sqlite)://", text):
         raise ValidationError("Use postgres:// (production) or sqlite:// (for trials).")
@@ -128,7 +136,7 @@ class Environment(FileAwareEnv):
     def __init__(self) -> None:
         super().__init__(eager=False, strip_whitespace=True)
         self.known = set(SERVER_VARIABLES)
-        for parser in (limit, database, email):
+        for parser in (limit, database, email, networks):
             self.add_parser(parser.__name__, parser)
 
     def _get_value(self, env_key: str, default: Any) -> Any:

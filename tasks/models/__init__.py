@@ -24,6 +24,7 @@ from tasks.models.tasks import (
 )
 from tasks.models.trash import EmptiedTrash
 from tasks.models.usage import SpaceUsage
+from tasks.models.webhooks import Delivery, DeliveryStatus, Webhook
 
 __all__ = [
     "ADMIN_INDEX_PREDICATE",
@@ -31,6 +32,8 @@ __all__ = [
     "LIVE",
     "TRASHED",
     "Comment",
+    "Delivery",
+    "DeliveryStatus",
     "EmptiedTrash",
     "FormerMember",
     "IdempotencyRecord",
@@ -48,6 +51,7 @@ __all__ = [
     "TaskChange",
     "TaskLabel",
     "TaskQuerySet",
+    "Webhook",
     "comment_etag",
     "etag",
     "inbox_id",

@@ -21,6 +21,8 @@ from tasks.comments import comment_to_dict
 from tasks.models import Comment, Role, Task, comment_etag
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import Space, lock_spaces, release_unchanged
+from tasks.webhooks import events
+from tasks.webhooks.events import Event
 
 TICK = timedelta(microseconds=1)
 
@@ -41,6 +43,14 @@ class LockedTask:
         if found is None:
             raise CommentNotFound
         return found
+
+    def tell(self, kind: str, comment: Comment) -> None:
+        """Write an event for webhooks, if there are any."""
+        if self.space.has_webhooks:
+            task = self.task
+            about = task.pk, task.user_id, task.project_id
+            event = Event(f"comment.{kind}", *about, comment_to_dict(comment))
+            events.write([event], self.context.now)
 
     def require_match(self, comment: Comment, expects: Precondition) -> None:
         current = comment_to_dict(comment)
@@ -94,7 +104,7 @@ def create_comment(task_id: UUID, text: str, context: ActorContext) -> Comment:
         found.access.require(Role.EDITOR)
         created_at = next_moment(task_id, context.now)
         found.space.is_changed, found.added_octets = True, usage.octets(text)
-        return Comment.objects.create(
+        comment = Comment.objects.create(
             id=uuid4(),
             task_id=task_id,
             author_id=context.actor_id,
@@ -103,6 +113,8 @@ def create_comment(task_id: UUID, text: str, context: ActorContext) -> Comment:
             created_at=created_at,
             updated_at=created_at,
         )
+        found.tell("created", comment)
+    return comment
 
 
 def next_moment(task_id: UUID, now: datetime) -> datetime:
@@ -172,6 +184,7 @@ def update_comment(
             comment.updated_at = max(context.now, comment.updated_at)
             comment.save()
             found.space.is_changed = True
+            found.tell("updated", comment)
     return comment
 
 
@@ -183,6 +196,7 @@ def delete_comment(
         comment = found.comment(comment_id)
         found.access.require_deletable_comment(comment, context.owner_id)
         found.require_match(comment, expects)
+        found.tell("deleted", comment)
         comment.delete()
         found.added_octets = -usage.octets(comment.text)
         found.space.is_changed = True

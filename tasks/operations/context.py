@@ -23,3 +23,5 @@ class ActorContext:
     reads_projects: bool = False
     # Those that the actor's personal token covers; None for all.
     project_ids: Collection[UUID] | None = None
+    # Whether a webhook gets events of its space.
+    has_webhooks: bool = False

@@ -25,6 +25,8 @@ from tasks.operations.projects import LockedProject, locked, record_change
 from tasks.operations.spaces import finish, lock_spaces
 from tasks.projects import member_to_dict
 from tasks.usage import QuotaExceeded
+from tasks.webhooks import events
+from tasks.webhooks.events import Event
 
 # Of others; a list reads each of them.
 MAX_MEMBERSHIPS = 100
@@ -197,8 +199,20 @@ def record_member(
     """The history, and what the lists of both sides hang on."""
     entry = {"field": "member", "from": before, "to": after}
     record_change(found.project, [entry], found.context)
+    if found.space.has_webhooks:
+        tell(found, before, after)
     found.space.is_changed = found.spaces[user_id].is_changed = True
     access.update_reads_projects(user_id)
+
+
+def tell(found: LockedProject, before: Any, after: Any) -> None:
+    """Write an event for webhooks."""
+    kind = "updated" if before and after else "created" if after else "deleted"
+    project_id = found.project.pk
+    data = {"projectId": str(project_id), **(after or before)}
+    owner_id = found.project.owner_id
+    event = Event(f"member.{kind}", project_id, owner_id, project_id, data)
+    events.write([event], found.context.now)
 
 
 def to_entry(user_id: UUID, role: int) -> dict[str, str]:

@@ -24,6 +24,8 @@ from tasks.operations.spaces import Space, finish, lock_spaces
 from tasks.positions import last_position
 from tasks.projects import project_etag, project_to_dict
 from tasks.usage import QuotaExceeded
+from tasks.webhooks import events
+from tasks.webhooks.events import Event
 
 # What the history of a project tells of, with the names on the wire.
 HISTORY = {
@@ -62,6 +64,26 @@ class LockedProject:
         self.project.revision, self.space.is_changed = self.space.revision, True
         self.project.save()
         record_change(self.project, diff(before, self.project), self.context)
+        if "destroyed_at" not in before:
+            self.tell(kind_of_change(before, self.project))
+
+    def tell(self, kind: str) -> None:
+        tell(self.space, self.project, kind, self.context)
+
+
+def kind_of_change(before: Mapping[str, Any], project: Project) -> str:
+    if "deleted_at" not in before:
+        return "updated"
+    return "deleted" if project.deleted_at else "restored"
+
+
+def tell(space: Space, project: Project, kind: str, context: ActorContext) -> None:
+    """Write an event for webhooks, if there are any."""
+    if space.has_webhooks:
+        # Each reader gets its own role at the delivery.
+        data = project_to_dict(project, Role.OWNER)
+        event = Event(f"project.{kind}", project.pk, project.owner_id, project.pk, data)
+        events.write([event], context.now)
 
 
 def create_project(values: Mapping[str, Any], context: ActorContext) -> Project:
@@ -83,6 +105,7 @@ def create_project(values: Mapping[str, Any], context: ActorContext) -> Project:
         project.save(force_insert=True)
         present = {name: None for name in values if values[name] is not None}
         record_change(project, diff(present, project), context)
+        tell(space, project, "created", context)
         space.is_changed = True
         finish([space])
     return project

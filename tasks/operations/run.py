@@ -17,7 +17,7 @@ from taskapi.db.writes import (
 )
 from tasks import access, metrics, usage
 from tasks.access import TaskNotFound
-from tasks.fields import HISTORY_FIELDS
+from tasks.fields import HISTORY_FIELDS, get_values, task_to_dict
 from tasks.models import Project, Task, inbox_id
 from tasks.operations.changes import Copy, Create, Delete, Move, Operation
 from tasks.operations.context import ActorContext
@@ -25,6 +25,8 @@ from tasks.operations.labels import TaskLabels
 from tasks.operations.spaces import lock_spaces, release_unchanged
 from tasks.operations.trees import Trees
 from tasks.operations.unit_of_work import OperationFailed, UnitOfWork
+from tasks.webhooks import events
+from tasks.webhooks.events import Event
 
 # What a write may change of a stored task.
 WRITTEN_COLUMNS = (
@@ -218,6 +220,7 @@ def write(work: UnitOfWork) -> None:
     if changed and written != len(changed):
         raise TaskNotFound
     work.labels.write()
+    events.write(task_events(work), work.context.now)
     count_created(work)
 
 
@@ -229,7 +232,12 @@ def write_with_revision(work: UnitOfWork) -> None:
     """
     users = get_user_model()
     owner = users._default_manager.increment_revision_sql(work.context.owner_id)
-    parts = {OWNER: owner, **inserts(work, work.created, revision=OWNER_REVISION)}
+    told = task_events(work)
+    parts = {
+        OWNER: owner,
+        **(events.parts(told, work.context.now) if told else {}),
+        **inserts(work, work.created, revision=OWNER_REVISION),
+    }
     try:
         [revision], *_ = execute(parts, returning=OWNER_REVISION)
     except IntegrityError as error:
@@ -250,6 +258,23 @@ def inserts(
     if work.changes:
         parts["changes"] = insert_sql(work.changes)
     return parts
+
+
+def task_events(work: UnitOfWork) -> list[Event]:
+    """Of the tasks as they are now, for webhooks that get events of their spaces."""
+    if not work.told:
+        return []
+    tasks = work.tasks | {task.pk: task for task in work.created}
+    return [
+        Event(
+            f"task.{kind}",
+            pk,
+            tasks[pk].user_id,
+            tasks[pk].project_id,
+            task_to_dict(get_values(tasks[pk])),
+        )
+        for pk, kind in work.told.items()
+    ]
 
 
 def count_created(work: UnitOfWork) -> None:

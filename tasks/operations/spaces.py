@@ -22,6 +22,8 @@ class Space:
     revision: int
     # Whether its owner's projects have to be read (tasks.access).
     reads_projects: bool
+    # Whether events of the space are written.
+    has_webhooks: bool = False
     is_changed: bool = False
 
 
@@ -30,8 +32,8 @@ def lock_spaces(owner_ids: Collection[UUID]) -> dict[UUID, Space]:
     users = get_user_model()._default_manager
     spaces = {}
     for owner_id in sorted(owner_ids):
-        revision, reads_projects = users.increment_revision(owner_id)
-        spaces[owner_id] = Space(owner_id, revision, reads_projects)
+        state = users.increment_revision(owner_id)
+        spaces[owner_id] = Space(owner_id, *state)
     return spaces
 
 

@@ -53,6 +53,8 @@ class UnitOfWork:
     changes: list[TaskChange] = field(default_factory=list)
     # By project and account; nobody joins or leaves while the spaces are locked.
     members: dict[tuple[UUID, UUID], bool] = field(default_factory=dict)
+    # What webhooks are told of: the tasks, and the most telling of what was done.
+    told: dict[UUID, str] = field(default_factory=dict)
     # How many tasks were put last among their siblings.
     put_last: int = 0
 
@@ -240,10 +242,26 @@ class UnitOfWork:
     def record_change(self, task: Task, change: TaskChange) -> None:
         if space := self.spaces.get(task.user_id):
             task.revision, space.is_changed = space.revision, True
+        if space.has_webhooks if space else self.context.has_webhooks:
+            told = [self.told.get(task.pk, "updated"), kind_of_change(task, change)]
+            self.told[task.pk] = min(told, key=KINDS.index)
         change.changed_by = self.context.actor_id
         change.request_id = self.context.request_id
         if change.fields:  # nothing of it is in the history if only the order changed
             self.changes.append(change)
+
+
+# Of several changes of a task in one write, the first of these is told.
+KINDS = ("deleted", "created", "restored", "completed", "updated")
+
+
+def kind_of_change(task: Task, change: TaskChange) -> str:
+    if task._state.adding:
+        return "created"
+    fields = {each["field"]: each["to"] for each in change.fields}
+    if "deletedAt" in fields:
+        return "deleted" if fields["deletedAt"] else "restored"
+    return "completed" if fields.get("status") == "DONE" else "updated"
 
 
 def require_dates(start: datetime | None, due: datetime | None) -> None:

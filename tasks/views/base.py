@@ -48,6 +48,7 @@ class SpaceView(BaseAPIView, GenericViewSet[Any]):
             timezone.now(),
             reads_projects=user.reads_projects,
             project_ids=user.project_ids,
+            has_webhooks=user.has_webhooks,
         )
 
     def precondition(self, version: int | None = None) -> Precondition:
