@@ -569,15 +569,25 @@ def update_reads_projects(user_id: UUID) -> None:
     users.update(reads_projects=is_member or hidden.exists())
 
 
-def get_webhook(principal_id: UUID, pk: UUID) -> Webhook:
+def webhooks_of(
+    principal_id: UUID, covered: Collection[UUID] | None = None
+) -> QuerySet[Webhook]:
+    """The principal's own; of a personal token that covers some projects, theirs."""
+    mine = Webhook.objects.filter(user_id=principal_id)
+    return mine if covered is None else mine.filter(project__in=covered)
+
+
+def get_webhook(
+    principal_id: UUID, pk: UUID, covered: Collection[UUID] | None = None
+) -> Webhook:
     """A webhook of the principal's own; WebhookNotFound, WebhookForbidden."""
-    webhooks = Webhook.objects.select_related("user", "project")
-    webhook = webhooks.filter(pk=pk).first()
+    mine = webhooks_of(principal_id, covered).select_related("user", "project")
+    if webhook := mine.filter(pk=pk).first():
+        return webhook
+    webhook = Webhook.objects.filter(pk=pk).first()
     if webhook is None:
         raise WebhookNotFound
-    if webhook.user_id != principal_id:
-        raise forbidden(webhook.user_id, WebhookForbidden, WebhookNotFound)
-    return webhook
+    raise forbidden(webhook.user_id, WebhookForbidden, WebhookNotFound)
 
 
 def get_delivery(webhook: Webhook, pk: UUID) -> Delivery:

@@ -22,6 +22,7 @@ from tasks.models import (
 )
 from tasks.operations.comments import anonymize_batch
 from tasks.serializers import TaskChangeSerializer, TrashedTaskSerializer
+from tasks.webhooks.serialize import webhook_to_dict
 
 MAX_CHANGES = 5000  # whose sizes are held at once
 # The response to a batch is as long as so many other rows.
@@ -39,6 +40,8 @@ def export(user: AbstractBaseUser) -> Iterator[tuple[str, Iterable[Any]]]:
         ({"taskId": each.task_id, **show_change(each)} for each in history(tasks)),
     )
     yield "comments", map(comment_to_dict, comments(user.pk))
+    webhooks = Webhook.objects.filter(user_id=user.pk).order_by("created_at", "id")
+    yield "webhooks", map(webhook_to_dict, webhooks)
     records = IdempotencyRecord.objects.filter(user_id=user.pk)
     yield (
         "idempotencyKeys",

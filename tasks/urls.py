@@ -20,6 +20,7 @@ from tasks.views.projects import (
     ProjectViewSet,
     TrashedProjectViewSet,
 )
+from tasks.views.webhooks import DeliveryViewSet, WebhookViewSet
 
 __all__ = ["path_converters", "urlpatterns"]  # the former registers `id`
 
@@ -69,5 +70,17 @@ urlpatterns = [
     path("invitations/decline", DeclineViewSet.as_view({"post": "decline"})),
     path("tasks/<id:id>/comments", CommentViewSet.as_view(LIST)),
     path("tasks/<id:id>/comments/<id:comment_id>", CommentViewSet.as_view(WITHOUT_PUT)),
+    path("webhooks", WebhookViewSet.as_view(LIST)),
+    path("webhooks/<id:id>", WebhookViewSet.as_view(WITHOUT_PUT)),
+    path("webhooks/<id:id>/test", WebhookViewSet.as_view({"post": "test"})),
+    path(
+        "webhooks/<id:id>/rotate-secret",
+        WebhookViewSet.as_view({"post": "rotate_secret"}),
+    ),
+    path("webhooks/<id:id>/deliveries", DeliveryViewSet.as_view({"get": "list"})),
+    path(
+        "webhooks/<id:id>/deliveries/<id:delivery_id>/redeliver",
+        DeliveryViewSet.as_view({"post": "redeliver"}),
+    ),
     path("people", PeopleView.as_view()),
 ]

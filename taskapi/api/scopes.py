@@ -38,6 +38,7 @@ def by_method(*, read: Scope, write: Scope) -> TokenScopes:
 
 
 TASKS = by_method(read=Scope.TASKS_READ, write=Scope.TASKS_WRITE)
+WEBHOOKS: TokenScopes = dict.fromkeys(("get", *WRITES), Scope.WEBHOOKS_MANAGE)
 PROJECTS = by_method(read=Scope.PROJECTS_READ, write=Scope.PROJECTS_WRITE)
 
 

@@ -258,6 +258,7 @@ OPENAPI_MODULES = [
     "tasks.openapi.comments",
     "tasks.openapi.labels",
     "tasks.openapi.projects",
+    "tasks.openapi.webhooks",
 ]
 SIMPLE_JWT = {
     "TOKEN_TYPE_CLAIM": "typ",

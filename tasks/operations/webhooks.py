@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from rest_framework.exceptions import ValidationError
 
 from taskapi.api.errors import Conflict
 from taskapi.api.preconditions import NO_PRECONDITION, Precondition, content_tag
@@ -44,14 +45,9 @@ def locked_spaces(owner_ids: set[UUID]) -> Iterator[None]:
 def create_webhook(
     values: Mapping[str, Any], context: ActorContext
 ) -> tuple[Webhook, str]:
-    """The webhook and its secret. ProjectNotFound, ProjectForbidden, QuotaExceeded."""
-    project_id, owner_id = values.get("project_id"), context.owner_id
-    if project_id:
-        found = access.get_accesses(owner_id, [project_id]).get(project_id)
-        if found is None or (found.is_deleted and found.role):
-            raise access.ProjectNotFound
-        found.require(Role.VIEWER)
-        owner_id = found.owner_id
+    """The webhook and its secret. ValidationError, ProjectForbidden, QuotaExceeded."""
+    project_id = values.get("project_id")
+    owner_id = find_owner(project_id, context)
     with locked_spaces({owner_id, context.owner_id}):
         require_room(context.owner_id)
         webhook = Webhook.objects.create(
@@ -66,6 +62,22 @@ def create_webhook(
     return webhook, secret(webhook.nonce)
 
 
+def find_owner(project_id: UUID | None, context: ActorContext) -> UUID:
+    """Whose space the events are of."""
+    covered = context.project_ids
+    if project_id is None:
+        if covered is not None:
+            hint = "The personal token covers some projects: send the id of one."
+            raise ValidationError({"projectId": [hint]}, "required")
+        return context.owner_id
+    accesses = access.get_accesses(context.owner_id, [project_id], covered)
+    found = accesses.get(project_id)
+    if found is None or (found.is_deleted and found.role):
+        raise ValidationError({"projectId": ["There is no such project."]})
+    found.require(Role.VIEWER)
+    return found.owner_id
+
+
 def require_room(user_id: UUID) -> None:
     if Webhook.objects.filter(user_id=user_id).count() >= settings.QUOTA_WEBHOOKS:
         raise QuotaExceeded(
@@ -78,12 +90,12 @@ def locked(
     webhook_id: UUID, context: ActorContext, expects: Precondition = NO_PRECONDITION
 ) -> Iterator[Webhook]:
     """WebhookNotFound, WebhookForbidden, PreconditionFailed."""
-    webhook = access.get_webhook(context.owner_id, webhook_id)
+    webhook = access.get_webhook(context.owner_id, webhook_id, context.project_ids)
     owners = {context.owner_id}
     if webhook.project:
         owners.add(webhook.project.owner_id)
     with locked_spaces(owners):
-        webhook = access.get_webhook(context.owner_id, webhook_id)
+        webhook = access.get_webhook(context.owner_id, webhook_id, context.project_ids)
         representation = webhook_to_dict(webhook)
         expects.require(content_tag(representation), representation)
         yield webhook

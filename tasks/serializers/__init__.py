@@ -45,6 +45,14 @@ from tasks.serializers.task import (
     VersionSerializer,
     make_move,
 )
+from tasks.serializers.webhooks import (
+    DeliverySerializer,
+    NewWebhookSerializer,
+    WebhookCreateSerializer,
+    WebhookListSerializer,
+    WebhookSerializer,
+    WebhookUpdateSerializer,
+)
 
 __all__ = [
     "BatchResultSerializer",
@@ -52,6 +60,7 @@ __all__ = [
     "CommentCreateSerializer",
     "CommentSerializer",
     "CommentUpdateSerializer",
+    "DeliverySerializer",
     "EmptySerializer",
     "InvitationCreateSerializer",
     "InvitationDeclineSerializer",
@@ -64,6 +73,7 @@ __all__ = [
     "MemberListSerializer",
     "MemberSerializer",
     "MemberUpdateSerializer",
+    "NewWebhookSerializer",
     "PeopleSerializer",
     "ProjectChangeSerializer",
     "ProjectCreateSerializer",
@@ -80,6 +90,10 @@ __all__ = [
     "TrashedProjectSerializer",
     "TrashedTaskSerializer",
     "VersionSerializer",
+    "WebhookCreateSerializer",
+    "WebhookListSerializer",
+    "WebhookSerializer",
+    "WebhookUpdateSerializer",
     "hide_erased",
     "hide_past",
     "locate",

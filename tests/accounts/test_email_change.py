@@ -301,6 +301,17 @@ def test_change_that_is_cancelled_before_its_mail_is_not_mailed(
     assert [message.to for message in mail] == [["alice@example.com"]]
 
 
+def test_change_that_is_replaced_before_its_mail_is_not_mailed(
+    alice_api: APIClient, mail: list[Any]
+) -> None:
+    change(alice_api)
+    change(alice_api, "third@example.com")
+
+    tokens = [message for message in mail if "token is:" in message.body]
+    assert [message.to for message in tokens] == [["third@example.com"]]
+    assert confirm(alice_api, mailed_token(mail)).status_code == 200
+
+
 def test_mails_commit_with_the_change(
     alice_api: APIClient, mail: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ def test_every_kind_of_data_has_its_place(alice_api: APIClient) -> None:
         "tasks",
         "history",
         "comments",
-        *("projects", "memberships", "invitations", "labels"),
+        *("projects", "memberships", "invitations", "labels", "webhooks"),
         "idempotencyKeys",
     }
 

@@ -11,8 +11,18 @@ from rest_framework.test import APIClient
 from accounts import email_change, passwords
 from accounts.auth.jwt import AccessToken, RefreshToken
 from accounts.models import PersonalToken, Session, User
-from tasks.models import Comment, Invitation, Label, Project, Role, Task, inbox_id
-from tasks.operations import invitations
+from tasks.models import (
+    Comment,
+    Delivery,
+    Invitation,
+    Label,
+    Project,
+    Role,
+    Task,
+    Webhook,
+    inbox_id,
+)
+from tasks.operations import invitations, webhooks
 from tasks.operations.comments import create_comment
 from tests.contract.document import Operation
 from tests.factories import PASSWORD, make_session, make_task, make_token, make_user
@@ -70,6 +80,10 @@ class World:
 
     def personal_token(self, *scopes: str) -> tuple[PersonalToken, str]:
         return make_token(self.alice, scopes or ["tasks:read"], session=self.session)
+
+    def webhook(self) -> Webhook:
+        values = {"url": "https://receiver.example/hook", "events": 1}
+        return webhooks.create_webhook(values, sharing.author(self.alice))[0]
 
     def label(self) -> Label:
         make_task(self.alice, labels=["garden"])
@@ -164,6 +178,12 @@ def invitation(world: World) -> Call:
     return Call(made.project_id, ids={"invitationId": made.pk})
 
 
+def delivery(world: World) -> Call:
+    made = webhooks.send_test(world.webhook().pk, sharing.author(world.alice))
+    Delivery.objects.filter(pk=made.pk).update(status="DELIVERED")
+    return Call(made.webhook_id, ids={"deliveryId": made.pk})
+
+
 CALLS: dict[str, Callable[[World], Call]] = {
     "register": lambda world: Call(
         body={"name": "Carol", "email": "carol@example.com", "password": PASSWORD}
@@ -251,6 +271,17 @@ CALLS: dict[str, Callable[[World], Call]] = {
         body={"token": world.foreign_invitation()[1]}
     ),
     "declineInvitation": lambda world: Call(body={"token": world.invitation()[1]}),
+    "listWebhooks": lambda world: Call(),
+    "createWebhook": lambda world: Call(
+        body={"url": "https://receiver.example/hook", "events": ["task.created"]}
+    ),
+    "getWebhook": lambda world: Call(world.webhook().pk),
+    "updateWebhook": lambda world: Call(world.webhook().pk, {"isEnabled": False}),
+    "deleteWebhook": lambda world: Call(world.webhook().pk),
+    "testWebhook": lambda world: Call(world.webhook().pk),
+    "rotateWebhookSecret": lambda world: Call(world.webhook().pk),
+    "listDeliveries": lambda world: Call(world.webhook().pk),
+    "redeliver": delivery,
     "getHealth": lambda world: Call(),
     "getLiveness": lambda world: Call(),
     "getReadiness": lambda world: Call(),

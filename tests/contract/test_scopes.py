@@ -36,6 +36,11 @@ EXPECTED: dict[str | None, set[str]] = {
         *("destroyProject", "updateMember", "removeMember"),
         *("createInvitation", "withdrawInvitation", "acceptInvitation"),
     },
+    Scope.WEBHOOKS_MANAGE: {
+        *("listWebhooks", "createWebhook", "getWebhook", "updateWebhook"),
+        *("deleteWebhook", "testWebhook", "rotateWebhookSecret"),
+        *("listDeliveries", "redeliver"),
+    },
     Scope.ACCOUNT_READ: {"getMe"},
     ANY_TOKEN: {"getCurrentToken"},
     None: {

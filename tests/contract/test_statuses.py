@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from taskapi.api.rate_limit import RateLimit
 from taskapi.http import health
-from tasks.models import Project, Task, inbox_id
+from tasks.models import Project, Task, Webhook, inbox_id
 from tests.contract.calls import CALLS, Call, World
 from tests.contract.document import JSON, METHODS, Operation, document, fault
 from tests.factories import make_session, make_task, make_user
@@ -212,6 +212,26 @@ def have_all_tokens(attempt: Attempt) -> Any:
     return attempt.send()
 
 
+def lack_the_scope_of_webhooks(attempt: Attempt) -> Any:
+    _, token = attempt.world.personal_token("tasks:write", "projects:write")
+    attempt.call.signed_in(token)
+    return attempt.send()
+
+
+def lose_access(attempt: Attempt) -> Any:
+    """To the project of the webhook, which is enabled again."""
+    project = make_project(make_user("bob"))
+    Webhook.objects.update(project=project, disabled_at=timezone.now())
+    attempt.call.body = {"isEnabled": True}
+    return attempt.send()
+
+
+def have_all_webhooks(attempt: Attempt) -> Any:
+    attempt.settings.QUOTA_WEBHOOKS = 1
+    attempt.world.webhook()
+    return attempt.send()
+
+
 def find_the_name_taken(attempt: Attempt) -> Any:
     make_task(attempt.world.alice, labels=["allotment"])
     return attempt.send()
@@ -343,6 +363,9 @@ SPECIAL = {
     ("confirmEmail", 409): find_the_address_taken,
     ("updateComment", 409): find_the_project_archived,
     ("deleteComment", 409): find_the_project_archived,
+    ("listWebhooks", 403): lack_the_scope_of_webhooks,
+    ("createWebhook", 403): have_all_webhooks,
+    ("updateWebhook", 409): lose_access,
     ("createLabel", 403): have_all_labels,
     ("updateLabel", 409): find_the_name_taken,
     ("deleteLabel", 409): find_too_many_tasks,

@@ -311,6 +311,7 @@ def test_what_could_not_be_stored_is_stored_later(
     assert outcomes() == [("delivered", 1)]
     assert noted(probe) == ["begin x 1", "end x 1"]
     assert worker.in_hand == {}
+    assert worker.settled_not == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -149,7 +149,7 @@ def test_name_is_resolved_once_and_connected_to_where_it_led(
     receiver: Receiver, named: Callable[..., list[str]], monkeypatch: Any
 ) -> None:
     """Rebinding: what the name leads to after the check makes no difference."""
-    asked = named(["1.1.1.1"], ["127.0.0.1"])
+    asked = named(["1.0.0.1", "1.1.1.1"], ["127.0.0.1"])
     to: list[Any] = []
 
     def connect(address: Any, *args: Any, **options: Any) -> Any:
@@ -161,7 +161,7 @@ def test_name_is_resolved_once_and_connected_to_where_it_led(
         send(f"http://receiver.example:{receiver.port}/", allowed=[])
 
     assert asked == ["receiver.example"]
-    assert to == [("1.1.1.1", receiver.port)]
+    assert to == [("1.0.0.1", receiver.port), ("1.1.1.1", receiver.port)]
 
 
 def test_next_address_is_tried_when_nobody_listens_at_one(

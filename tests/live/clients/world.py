@@ -11,11 +11,12 @@ from accounts import email_change, passwords
 from accounts import openapi as examples
 from accounts.models import User
 from taskapi.api.openapi import EXAMPLE_ID, EXAMPLE_INNER_ID
-from tasks.models import Project, Role, inbox_id
+from tasks.models import Delivery, Project, Role, inbox_id
 from tasks.openapi.comments import NEW_COMMENT
 from tasks.openapi.examples import NEW_TASK, PROJECT_ID
 from tasks.openapi.projects import EXAMPLE_OF_MAIL, NEW_PROJECT
 from tasks.openapi.projects import NEW_INVITATION as NEW_MEMBER
+from tasks.openapi.webhooks import NEW_WEBHOOK
 from tasks.operations.invitations import invite
 from tests.factories import make_user
 from tests.live.people import Tokens, login_request
@@ -28,6 +29,8 @@ PERSON = {
     "email": examples.EMAIL,
     "password": examples.PASSWORD,
 }
+# What is made by one request.
+SIMPLE = {"/api/labels": {"name": "house"}, "/api/webhooks": NEW_WEBHOOK}
 
 
 class World:
@@ -67,8 +70,9 @@ class World:
             return str(self.personal_token()["id"])
         if "projects" in path or "tokens" in path:
             return self.project(path)
-        if path.startswith("/api/labels/"):
-            return str(self.ask("POST", "/api/labels", {"name": "house"}).json["id"])
+        start = path.partition("/{")[0]
+        if start in SIMPLE:
+            return str(self.ask("POST", start, SIMPLE[start]).json["id"])
         task = self.ask("POST", "/api/tasks", NEW_TASK).json["id"]
         if "trash" in path or "restore" in path:
             self.ask("PATCH", f"/api/tasks/{task}", {"status": "IN_PROGRESS"})
@@ -81,6 +85,10 @@ class World:
             return str(self.member(example).pk)
         if "invitations/" in path and "projects" in path:
             made = self.ask("POST", f"/api/projects/{example}/invitations", NEW_MEMBER)
+            return str(made.json["id"])
+        if "deliveries/" in path:
+            made = self.ask("POST", f"/api/webhooks/{example}/test", None)
+            Delivery.objects.filter(pk=made.json["id"]).update(status="DELIVERED")
             return str(made.json["id"])
         if "comments/" not in path:
             return ""

@@ -90,6 +90,8 @@ def is_beyond_a_schema(body: Any, detail: dict[str, str]) -> bool:
     if path in {"password", "newPassword"}:
         # On the list of common ones, or like the user's name or address.
         return code in {"password_too_common", "password_too_similar"}
+    if path == "url":  # no pattern tells a public address
+        return True
     if code == "past":  # no schema knows what time it is
         return True
     is_not_there = path.rpartition(".")[2] in NAMES

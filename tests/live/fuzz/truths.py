@@ -71,6 +71,10 @@ class Client:
         made = self.ask("POST", "/api/labels", {"name": str(uuid4())})
         return str(made["id"])
 
+    def webhook(self) -> str:
+        body = {"url": "https://receiver.example/hook", "events": ["task.created"]}
+        return str(self.ask("POST", "/api/webhooks", body)["id"])
+
     def trashed(self) -> str:
         task = self.task()
         self.ask("DELETE", f"/api/tasks/{task}")
@@ -186,6 +190,23 @@ def own_label(case: Any, client: Client) -> None:
     at(case, client.label(), name=str(uuid4()), version=1)
 
 
+def own_webhook(case: Any, client: Client) -> None:
+    """Each time of another account: each has as many as it may."""
+    account = client.account()
+    sign_in_as(case, account)
+    own = Client(client.server, case.headers["Authorization"])
+    webhook = own.webhook()
+    at(case, webhook)
+    if "deliveryId" in case.path_parameters:
+        made = own.ask("POST", f"/api/webhooks/{webhook}/test")
+        case.path_parameters = case.path_parameters | {"deliveryId": made["id"]}
+
+
+def new_webhook(case: Any, client: Client) -> None:
+    sign_in_as(case, client.account())
+    put(case, url="https://receiver.example/hook", projectId=None)
+
+
 def new_name(case: Any, client: Client) -> None:
     put(case, name=str(uuid4()))
 
@@ -252,6 +273,14 @@ TRUTHS: dict[str, Callable[[Any, Client], None]] = {
     "updateLabel": own_label,
     "deleteLabel": own_label,
     "createLabel": new_name,
+    "createWebhook": new_webhook,
+    "getWebhook": own_webhook,
+    "updateWebhook": own_webhook,
+    "deleteWebhook": own_webhook,
+    "testWebhook": own_webhook,
+    "rotateWebhookSecret": own_webhook,
+    "listDeliveries": own_webhook,
+    "redeliver": own_webhook,
     "listLabels": of_own_project,
     "batchTasks": own_batch,
 }
