@@ -25,6 +25,8 @@ NEVER_DONE = {
     *("confirmEmail", "resetPassword"),
     # Only a personal token has one.
     "getCurrentToken",
+    # There is nothing to deliver again where no worker runs.
+    "redeliver",
     *("acceptInvitation", "declineInvitation", "updateMember", "removeMember"),
 }
 
