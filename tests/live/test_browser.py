@@ -162,7 +162,7 @@ def test_documentation_shows_the_examples_of_parameters(visit: Visit) -> None:
 
 
 # Found with a personal token only.
-PERSONAL_TOKEN = "/api/auth/tokens/current"  # noqa: S105
+PERSONAL_TOKEN = "/api/auth/tokens/current"
 
 
 def test_documentation_sends_no_optional_parameter_by_itself(
