@@ -31,7 +31,7 @@ class Webhook(models.Model):
     )
     url = models.CharField(max_length=2000)
     # One bit for each of tasks.webhooks.events.EVENTS.
-    events = models.PositiveIntegerField()
+    events = models.PositiveBigIntegerField()
     # The secrets are derived from these; the previous one is valid for a day.
     nonce = models.CharField(max_length=43)
     previous_nonce = models.CharField(max_length=43, null=True)
@@ -78,10 +78,10 @@ class Delivery(models.Model):
     status = models.CharField(
         max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING
     )
-    attempts = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveBigIntegerField(default=0)
     last_attempt_at = models.DateTimeField(null=True)
     # Of the last answer: the status, and the start of its body.
-    response_status = models.PositiveSmallIntegerField(null=True)
+    response_status = models.PositiveBigIntegerField(null=True)
     response_excerpt = models.TextField(null=True)
     created_at = models.DateTimeField(db_index=True)
 

@@ -198,6 +198,14 @@ def test_probes_are_answered_while_every_thread_is_busy(
             assert quick.ask(request("GET", path)).status == 200
 
 
+def rate_of_wake_ups(workers: list[int]) -> float:
+    """Times a second that each of them wakes, on average."""
+    before, started = sum(map(wake_ups, workers)), monotonic()
+    sleep(3)
+    woken = sum(map(wake_ups, workers)) - before
+    return woken / (monotonic() - started) / len(workers)
+
+
 def wake_ups(pid: int) -> int:
     """How often threads of a process went to sleep, which is how often they woke.
 
@@ -214,11 +222,7 @@ def wake_ups(pid: int) -> int:
 def test_idle_workers_hardly_wake_up(live: Server, record: Record) -> None:
     workers = live.workers()
     sleep(1)
-    before, started = sum(map(wake_ups, workers)), monotonic()
-    assert before > 0
-    sleep(5)
-
-    woken = sum(map(wake_ups, workers)) - before
-    rate = woken / (monotonic() - started) / len(workers)
-    assert rate < 15
+    # What earlier tests left may still end; who never rests shows in each window.
+    rate = min(rate_of_wake_ups(workers) for _ in range(3))
+    assert 0 < rate < 15
     record(f"each worker woke {rate:.1f} times a second")

@@ -22,6 +22,7 @@ from rest_framework.test import APIClient
 
 from tests.factories import PASSWORD, make_task, make_user
 from tests.launcher import CannotStartError, package_folder
+from tests.project.test_older_moment import run_statements
 from tests.services import postgres_version
 from tests.settings import DATABASES
 
@@ -165,14 +166,6 @@ def test_restored_schema_has_all_indexes_and_migrations(
     assert len(before[0]) > 20
 
 
-def after_a_restore() -> None:
-    statements = re.findall(r"(?m)^    (UPDATE .+;)$", GUIDE)
-    assert len(statements) == 3
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
 def test_an_older_state_is_not_taken_for_what_clients_have_seen(
     backup: Callable[[], Restore],
 ) -> None:
@@ -188,7 +181,7 @@ def test_an_older_state_is_not_taken_for_what_clients_have_seen(
     # The same revision and version, and so the same tags, for something else.
     for url, tag in seen.items():
         assert api.get(url, HTTP_IF_NONE_MATCH=tag).status_code == 304
-    after_a_restore()
+    run_statements()
     # Sessions that were ended since the backup must not live again.
     assert api.get("/api/auth/me").status_code == 401
 

@@ -1,6 +1,7 @@
 """Makes true what the examples of docs/openapi.yaml speak of."""
 
 import json
+import re
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from uuid import uuid4
@@ -70,7 +71,7 @@ class World:
             return str(self.personal_token()["id"])
         if "projects" in path or "tokens" in path:
             return self.project(path)
-        start = path.partition("/{")[0]
+        start = re.split("/[:{]", path)[0]
         if start in SIMPLE:
             return str(self.ask("POST", start, SIMPLE[start]).json["id"])
         task = self.ask("POST", "/api/tasks", NEW_TASK).json["id"]
