@@ -12,11 +12,19 @@ it is a stranger, and so it is to what concerns a whole space. None are all proj
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Protocol, cast
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
+from django.db.models import (
+    Exists,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    UUIDField,
+)
 from rest_framework.exceptions import (
     APIException,
     NotFound,
@@ -25,6 +33,7 @@ from rest_framework.exceptions import (
 )
 
 from taskapi.api.errors import Conflict
+from taskapi.db.compiled import CompiledQuery, Placeholder
 from tasks.models import (
     Comment,
     Delivery,
@@ -41,6 +50,7 @@ from tasks.models import (
 )
 
 # In the queries below.
+USER = Placeholder("user", UUIDField())
 ROLE = "membership_of_principal__role"
 
 
@@ -244,10 +254,10 @@ def get_accesses(
     principal_id: UUID, project_ids: Collection[UUID], covered: Covered = None
 ) -> dict[UUID, ProjectAccess]:
     """The access to each of these projects that exists, in one statement."""
-    # Nothing of an erased account exists for anybody.
-    known = Project.objects.filter(pk__in=project_ids, owner__erased_at=None)
-    projects = with_role(known, principal_id)
-    columns = ("pk", "owner_id", ROLE, "archived_at", "deleted_at", "destroyed_at")
+    ids = {f"project{n}": pk for n, pk in enumerate(project_ids)}
+    if not ids:
+        return {}
+    rows = accesses_query(len(ids)).rows(ids | {"user": principal_id})
     return {
         pk: ProjectAccess(
             pk,
@@ -259,18 +269,26 @@ def get_accesses(
             deleted_at is not None or destroyed_at is not None,
             is_covered(covered, pk),
         )
-        for pk, owner_id, role, archived_at, deleted_at, destroyed_at in (
-            projects.values_list(*columns)
-        )
+        for pk, owner_id, role, archived_at, deleted_at, destroyed_at in rows
         if destroyed_at is None
     }
+
+
+@lru_cache(maxsize=32)
+def accesses_query(count: int) -> CompiledQuery:
+    """So many projects, with the role of one account."""
+    ids: Any = [Placeholder(f"project{n}", UUIDField()) for n in range(count)]
+    # Nothing of an erased account exists for anybody.
+    known = Project.objects.filter(pk__in=ids, owner__erased_at=None)
+    columns = ("pk", "owner_id", ROLE, "archived_at", "deleted_at", "destroyed_at")
+    return CompiledQuery.compile(with_role(known, USER).values_list(*columns))
 
 
 def role_of(*, is_own: bool, role: int | None) -> int:
     return Role.OWNER if is_own else role or 0
 
 
-def with_role(projects: QuerySet[Project], principal_id: UUID) -> QuerySet[Project]:
+def with_role(projects: QuerySet[Project], principal_id: Any) -> QuerySet[Project]:
     """With the role of a member as ROLE, null for owners and strangers."""
     mine = Q(memberships__user_id=principal_id)
     return projects.annotate(
@@ -472,14 +490,23 @@ class Share:
 
 def get_shares(principal_id: UUID) -> list[Share]:
     """The projects of others that an account is a member of, in the order of ids."""
-    live = Project.objects.live().filter(memberships__user_id=principal_id)
-    rows = live.filter(owner__erased_at=None).order_by("pk")
     return [
         Share(pk, owner_id, role, archived_at is not None, revision)
-        for pk, owner_id, role, archived_at, revision in rows.values_list(
-            "pk", "owner_id", "memberships__role", "archived_at", "owner__revision"
+        for pk, owner_id, role, archived_at, revision in (
+            shares_query().rows({"user": principal_id})
         )
     ]
+
+
+@cache
+def shares_query() -> CompiledQuery:
+    live = Project.objects.live().filter(memberships__user_id=USER)
+    rows = live.filter(owner__erased_at=None).order_by("pk")
+    return CompiledQuery.compile(
+        rows.values_list(
+            "pk", "owner_id", "memberships__role", "archived_at", "owner__revision"
+        )
+    )
 
 
 def get_shares_of(principal: Principal) -> list[Share]:

@@ -5,10 +5,9 @@ compiled for each *shape* (filters, sort, page or cursor); a `Placeholder` stand
 for each value of a request.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -17,7 +16,6 @@ from django.db.models import Value as LiteralValue
 # SQL and its parameters, some of which may be placeholders.
 SQLFragment = tuple[str, list[Any]]
 Row = Sequence[Any]
-T = TypeVar("T")
 
 
 class Placeholder(LiteralValue):
@@ -82,27 +80,3 @@ class CompiledQuery:
             for convert in converters:
                 values[index] = convert(values[index], expression, connection)
         return values
-
-
-class WeightedCache(dict[tuple[Any, ...], T]):
-    """What `make` returns for each key, made when it is first asked for.
-
-    Once the weights of all keys exceed `max_weight`, what was made first goes.
-    """
-
-    def __init__(
-        self, make: Callable[..., T], weigh: Callable[..., int], max_weight: int
-    ) -> None:
-        self.make, self.weigh, self.max_weight = make, weigh, max_weight
-        self.lock = Lock()
-
-    def __missing__(self, key: tuple[Any, ...]) -> T:
-        made = self.make(*key)
-        with self.lock:
-            self[key] = made
-            while len(self) > 1 and self.weight() > self.max_weight:
-                del self[next(iter(self))]
-        return made
-
-    def weight(self) -> int:
-        return sum(self.weigh(*key) for key in self)

@@ -25,7 +25,6 @@ from taskapi.db.compiled import (
     Placeholder,
     Row,
     SQLFragment,
-    WeightedCache,
 )
 from taskapi.db.text import Fold
 from tasks import access
@@ -43,7 +42,7 @@ from tasks.filters import (
 )
 from tasks.models import Task, TaskLabel
 from tasks.queries import search
-from tasks.queries.sources import MAX_WEIGHT, NOWHERE, Selection, Sources, weight
+from tasks.queries.sources import NOWHERE, Selection, Source, Sources
 
 BY_ACCOUNT = {"assignee", "createdBy"}
 NOW = Placeholder("now", DateTimeField())
@@ -115,16 +114,15 @@ class CompiledTaskList:
         self.pages_after = cache(self.compile_pages_after)
         self.search_page = cache(self.compile_search_page)
 
-    def filtered(self, shape: Shape) -> list[tuple[Any, Placeholder]]:
-        """Each source with these filters, and its space's revision.
+    def filtered(self, shape: Shape) -> list[tuple[Source, Any]]:
+        """Each source, and its tasks with these filters.
 
         Made anew for each statement: what is kept would take many times its SQL.
         """
-        found = []
-        for each in self.sources.each():
-            filtered = shape.apply(each.tasks.live(), NOW, each.owner, each.is_own)
-            found.append((filtered, each.revision))
-        return found
+        return [
+            (each, shape.apply(each.tasks.live(), NOW, each.owner, each.is_own))
+            for each in self.sources.each()
+        ]
 
     def rows(
         self, user: Any, filters: dict[str, Any], selection: Selection, pages: Any
@@ -175,13 +173,13 @@ class CompiledTaskList:
 
     @cached_property
     def page(self) -> CompiledQuery:
-        return self.compile([tasks for tasks, _ in self.filtered(self.shape)])
+        return self.compile(self.filtered(self.shape))
 
     @cached_property
     def count(self) -> CompiledQuery:
         parts = [
-            CompiledQuery.compile(counted.order_by(), LIMIT).fragment
-            for counted in self.countable()
+            source.sql(counted.order_by(), LIMIT)
+            for source, counted in self.countable()
         ]
         sql, params = parts[0]
         if len(parts) > 1:
@@ -190,68 +188,74 @@ class CompiledTaskList:
         counted = f"SELECT COUNT(*) FROM ({sql}) counted", params  # noqa: S608
         return CompiledQuery(counted, is_prepared=self.is_prepared)
 
-    def countable(self) -> list[Any]:
+    def countable(self) -> list[tuple[Source, Any]]:
         """The ids of each source: of labels' tasks without reading the tasks."""
         if [name for name, _ in self.shape.filters] != ["label"]:
-            return [tasks.values_list("pk") for tasks, _ in self.filtered(self.shape)]
+            found = self.filtered(self.shape)
+            return [(source, tasks.values_list("pk")) for source, tasks in found]
         chosen = self.shape.filters[0][1]
         keys = [LABEL] if chosen == ONE else [*chosen]
         live = TaskLabel.objects.filter(project__isnull=False)
         return [
-            live.filter(each.place, label__in=labels_of(each.owner, keys))
-            .values_list("task_id")
-            .distinct()
+            (
+                each,
+                live.filter(each.place, label__in=labels_of(each.owner, keys))
+                .values_list("task_id")
+                .distinct(),
+            )
             for each in self.sources.each()
         ]
 
     def compile_pages_after(self, has_value: bool) -> list[CompiledQuery]:
-        sources = self.filtered(self.shape)
-        by_source = [self.parts(*each, has_value) for each in sources]
+        by_source = [
+            [(source, part) for part in self.parts(source, tasks, has_value)]
+            for source, tasks in self.filtered(self.shape)
+        ]
         return [self.compile(list(parts)) for parts in zip(*by_source, strict=True)]
 
     def compile_search_page(self, has_value: bool | None) -> CompiledQuery:
         window = self.filtered(self.shape.without("q"))
         all_matches = self.shape.only("q").apply(Task.objects.all(), NOW).order_by()
         matches = [
-            (tasks.order_by().filter(search.in_index(TEXT)), at)
-            for tasks, at in self.filtered(self.shape)
+            (source, tasks.order_by().filter(search.in_index(TEXT)))
+            for source, tasks in self.filtered(self.shape)
         ]
         sql = search.search_sql(
-            self.fragments(window, has_value),
-            fragment(all_matches),
-            self.fragments(matches, has_value),
+            self.fragments(window, has_value, search.WINDOW),
+            CompiledQuery.compile(all_matches.values_list(*COLUMNS)).fragment,
+            self.fragments(matches, has_value, search.OPTIMIZATION_FENCE),
             self.order_sql(),
             PAGE,
         )
         return CompiledQuery(sql, is_prepared=False)
 
-    def fragments(self, sources: Any, has_value: bool | None) -> list[SQLFragment]:
+    def fragments(
+        self, sources: Any, has_value: bool | None, suffix: SQLFragment
+    ) -> list[SQLFragment]:
         return [
-            fragment(part)
-            for tasks, at in sources
-            for part in self.parts(tasks, at, has_value)
+            source.sql(part.values_list(*COLUMNS), suffix)
+            for source, tasks in sources
+            for part in self.parts(source, tasks, has_value)
         ]
 
-    def compile(self, parts: list[Any]) -> CompiledQuery:
-        """The page of one part; of several, out of the start of each."""
-        if len(parts) == 1:
-            rows = parts[0].values_list(*COLUMNS)
-            return CompiledQuery.compile(rows, PAGE, is_prepared=self.is_prepared)
-        queries = [
-            CompiledQuery.compile(part.values_list(*COLUMNS), WANTED) for part in parts
-        ]
-        sql, params = search.union([query.fragment for query in queries])
-        sql = f"SELECT x.* FROM ({sql}) x{self.order_sql()}{PAGE[0]}"  # noqa: S608
-        query = CompiledQuery((sql, [*params, *PAGE[1]]), is_prepared=self.is_prepared)
-        query.converters = queries[0].converters
+    def compile(self, parts: list[tuple[Source, Any]]) -> CompiledQuery:
+        """The page of the own tasks; of projects, out of the start of each."""
+        rows = [tasks.values_list(*COLUMNS) for _, tasks in parts]
+        query = CompiledQuery.compile(rows[0], PAGE, is_prepared=self.is_prepared)
+        if self.sources.has_projects:
+            starts = zip(parts, rows, strict=True)
+            found = [source.sql(each, WANTED) for (source, _), each in starts]
+            sql, params = search.union(found)
+            sql = f"SELECT x.* FROM ({sql}) x{self.order_sql()}{PAGE[0]}"  # noqa: S608
+            query.sql, query.params = sql, [*params, *PAGE[1]]
         return query
 
-    def parts(self, tasks: Any, revision: Any, has_value: bool | None) -> list[Any]:
+    def parts(self, source: Source, tasks: Any, has_value: bool | None) -> list[Any]:
         """The tasks after a cursor's row; all of them without one."""
         if has_value is None:
             return [tasks]
         value = Placeholder("value", self.key_field) if has_value else None
-        tasks = not_modified_since(tasks, self.key, revision)
+        tasks = not_modified_since(tasks, self.key, source.revision)
         if self.is_by_label:  # the scan of the label's index starts there
             tasks = tasks.filter(after(LABEL_KEY, self.descending, value, TASK))
         filters = keyset_filters(self.key_field, self.descending, value, TASK)
@@ -266,11 +270,8 @@ class CompiledTaskList:
         return f' ORDER BY {key} {direction}{nulls}, x."id" {direction}'
 
 
-COMPILED_LISTS = WeightedCache(CompiledTaskList, weight, MAX_WEIGHT)
-
-
-def fragment(tasks: Any) -> SQLFragment:
-    return CompiledQuery.compile(tasks.values_list(*COLUMNS)).fragment
+# Each takes up to 70 KB.
+compiled_list = lru_cache(maxsize=200)(CompiledTaskList)
 
 
 @cache

@@ -18,7 +18,9 @@ MIN_SCAN, MAX_SCAN = 5_000, 100_000
 DEPTH = Placeholder("depth", BigIntegerField())
 WANTED = Placeholder("wanted", BigIntegerField())
 # A subquery with LIMIT is planned separately; no table has as many rows.
-OPTIMIZATION_FENCE = f"LIMIT {2**62}"
+OPTIMIZATION_FENCE: SQLFragment = (f" LIMIT {2**62}", [])
+# For each source, so that its index is read no further than needed.
+WINDOW: SQLFragment = (" LIMIT %s", [DEPTH])
 
 # `is_far`: the window holds too few matches, so all matches are read.
 COVERAGE_CTE = """
@@ -58,8 +60,9 @@ def search_sql(
     """One row for each task of the page, after the columns of COUNTS; a row of nulls
     where the page is empty.
 
-    `window` are the parts of the list in its order, `matches` the same parts without an
-    order and with only what matches, and `all_matches` the matches of all users.
+    `window` are the first rows of the parts of the list in its order, `matches` the
+    same parts without an order and with only what matches, behind OPTIMIZATION_FENCE,
+    and `all_matches` the matches of all users.
     """
     tables = {
         "scan": scan_window(window, order),
@@ -87,18 +90,13 @@ def scan_depth(offset: int) -> int:
 
 
 def scan_window(parts: list[SQLFragment], order: str) -> SQLFragment:
-    # A limit for each part, so that its index is read no further than needed.
-    sql, params = union(
-        [(f"{sql} LIMIT %s", [*params, DEPTH]) for sql, params in parts]
-    )
+    sql, params = union(parts)
     return f"SELECT x.* FROM ({sql}) x{order} LIMIT %s", [*params, DEPTH]  # noqa: S608
 
 
 def combine_matches(matches: list[SQLFragment]) -> SQLFragment:
     """The matches of the window, or all matches."""
-    sql, params = union(
-        [(f"{sql} {OPTIMIZATION_FENCE}", params) for sql, params in matches]
-    )
+    sql, params = union(matches)
     near = 'SELECT * FROM "near" WHERE NOT (SELECT "is_far" FROM "coverage")'
     far = f'SELECT * FROM ({sql}) x WHERE (SELECT "is_far" FROM "coverage")'  # noqa: S608
     return f"{near} UNION ALL {far}", params

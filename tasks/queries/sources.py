@@ -1,7 +1,7 @@
 """Which tasks a list is made of: those of the caller's own space, and of projects.
 
-Each source is read by an index of its own, and the statements of a list are compiled
-for a number of sources.
+The own tasks are read by the indexes of their owner, and the first ones of each project
+by those of the project, however many there are, with one statement for any number.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,19 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db.models import PositiveBigIntegerField, Q, Subquery, UUIDField
+from django.db import connection
+from django.db.models import (
+    JSONField,
+    OuterRef,
+    PositiveBigIntegerField,
+    Q,
+    QuerySet,
+    UUIDField,
+)
+from django.db.models.expressions import RawSQL
 from rest_framework.exceptions import ValidationError
 
-from taskapi.db.compiled import Placeholder
+from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment
 from tasks import access
 from tasks.access import ProjectAccess, Share
 from tasks.filters import EVERYTHING, Where
@@ -24,62 +33,89 @@ PRINCIPAL = SimpleNamespace(
     pk=Placeholder("user", UUIDField()), reads_projects=False, project_ids=None
 )
 OWN = "own"
-# So many projects are bound to one compiled statement; what is left over is no project.
-SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
-# Of all the statements that a process keeps. A source takes some 7 KB of a list, and
-# 28 KB of a search with filters; the rest of a list as much as BASE_WEIGHT sources.
-MAX_WEIGHT = 1_000
-BASE_WEIGHT = 4
-NO_PROJECT = UUID(int=0)
+# A list of {"id", "owner_id", "revision"}, whose revision is the space's.
+PROJECTS = Placeholder("projects", JSONField())
 
 
-class Source(NamedTuple):
-    """Tasks of one space: the owner's own, if it is the principal, or of a project."""
+class Source:
+    """Tasks of the principal's own space; `kind` says which (see `Sources`)."""
 
-    tasks: TaskQuerySet
-    # Placeholders of the revision of the space, and of its owner.
-    revision: Placeholder
-    owner: Any
-    is_own: bool
-    # Of the tasks, or of what else has a project.
-    place: Q
+    is_own = True
+    owner: Any = PRINCIPAL.pk
+    revision: Any = Placeholder("revision", PositiveBigIntegerField())
+
+    def __init__(self, kind: str) -> None:
+        # Of the tasks, or of what else has a project.
+        self.place = own_place(kind, PRINCIPAL)
+        self.tasks = access.own_tasks(PRINCIPAL).filter(self.place)
+
+    def sql(
+        self, rows: QuerySet[Any, Any], suffix: SQLFragment = ("", [])
+    ) -> SQLFragment:
+        """Of a `values_list()` of the tasks."""
+        return CompiledQuery.compile(rows, suffix).fragment
+
+
+class ProjectsSource(Source):
+    """Tasks of PROJECTS: `sql` applies an order and a limit to each project.
+
+    In PostgreSQL, `p` is the project whose tasks are looked for.
+    """
+
+    is_own = False
+    owner = RawSQL("p.owner_id", [], UUIDField())
+    revision = RawSQL("p.revision", [], PositiveBigIntegerField())
+
+    def __init__(self) -> None:
+        self.place = Q(project_id=RawSQL("p.id", [], UUIDField()))
+        self.tasks = Task.objects.filter(self.place)
+
+    def sql(
+        self, rows: QuerySet[Any, Any], suffix: SQLFragment = ("", [])
+    ) -> SQLFragment:
+        sql, params = super().sql(rows, suffix)
+        columns = "id uuid, owner_id uuid, revision bigint"
+        projects = f"jsonb_to_recordset(%s) p({columns})"
+        return (
+            f"SELECT z.* FROM {projects} CROSS JOIN LATERAL ({sql}) z",  # noqa: S608
+            [PROJECTS, *params],
+        )
+
+
+class SQLiteProjectsSource(Source):
+    """The same where LATERAL is unknown: to all projects together."""
+
+    is_own = False
+    owner = OuterRef("project__owner_id")
+
+    def __init__(self) -> None:
+        ids = "SELECT json_extract(value, '$.id') FROM json_each(%s)"
+        revision = """
+            SELECT json_extract(value, '$.revision') FROM json_each(%s)
+            WHERE json_extract(value, '$.id') = tasks_task.project_id
+        """
+        self.revision = RawSQL(revision, [PROJECTS], PositiveBigIntegerField())  # noqa: S611
+        self.place = Q(project_id__in=RawSQL(ids, [PROJECTS], UUIDField()))  # noqa: S611
+        self.tasks = Task.objects.filter(self.place)
 
 
 class Sources(NamedTuple):
     """`own`: whether, and which tasks of the own space: "", "all" (none is hidden),
-    "active" or "archived"; `projects`: how many projects besides.
+    "active" or "archived"; `has_projects`: whether there are projects besides.
     """
 
     own: str = "all"
-    projects: int = 0
+    has_projects: bool = False
 
     def each(self) -> list[Source]:
-        shared = [shared_source(n) for n in range(self.projects)]
-        if not self.own:
-            return shared
-        place = own_place(self.own, PRINCIPAL)
-        tasks, owner = access.own_tasks(PRINCIPAL).filter(place), PRINCIPAL.pk
-        return [Source(tasks, revision_of(OWN), owner, True, place), *shared]
+        found = [Source(self.own)] if self.own else []
+        if self.has_projects:
+            is_sqlite = connection.vendor == "sqlite"
+            found.append(SQLiteProjectsSource() if is_sqlite else ProjectsSource())
+        return found
 
 
-NOWHERE = Sources("", 0)
-
-
-def weight(shape: Any, sources: Sources) -> int:
-    """What the statements of a list weigh in a WeightedCache, in sources."""
-    return BASE_WEIGHT + sources.projects
-
-
-def shared_source(number: int) -> Source:
-    pk = Placeholder(f"project{number}", UUIDField())
-    owner = Subquery(Project.objects.filter(pk=pk).values("owner_id"))
-    place = Q(project_id=pk)
-    revision = revision_of(f"{number}")
-    return Source(Task.objects.filter(place), revision, owner, False, place)
-
-
-def revision_of(name: str) -> Placeholder:
-    return Placeholder(f"revision_{name}", PositiveBigIntegerField())
+NOWHERE = Sources("", has_projects=False)
 
 
 def own_place(kind: str, principal: Any) -> Q:
@@ -100,7 +136,8 @@ class Selection:
     """The sources of one request, and the revisions of their spaces at its start."""
 
     sources: Sources = field(default_factory=Sources)
-    projects: list[UUID] = field(default_factory=list)
+    # With `owner_id`.
+    projects: Sequence[Any] = ()
     # Of everything that decides what the list shows.
     state: str = ""
     # What a cursor holds: the own revision, or several, by project and OWN.
@@ -108,7 +145,7 @@ class Selection:
 
     def tasks(self, principal: Any) -> TaskQuerySet:
         """All of them as one queryset, which is not compiled."""
-        found = Task.objects.filter(project__in=self.projects)
+        found = Task.objects.filter(project__in=[each.id for each in self.projects])
         if not self.sources.own:
             return found
         place = own_place(self.sources.own, principal)
@@ -117,14 +154,17 @@ class Selection:
     def values(self, start: Any) -> dict[str, Any]:
         """To bind; `start` are the revisions at the start of a walk, if it is one."""
         revisions = start if isinstance(start, dict) else {OWN: start}
-        values: dict[str, Any] = {"revision_own": revisions.get(OWN) or 0}
-        padding = [NO_PROJECT] * (self.sources.projects - len(self.projects))
-        for n, pk in enumerate([*self.projects, *padding]):
-            # What was not yet part of the walk at its start is not in it.
-            revision = revisions.get(str(pk))
-            values[f"project{n}"] = NO_PROJECT if start and revision is None else pk
-            values[f"revision_{n}"] = revision or 0
-        return values
+        # What was not yet part of the walk at its start is not in it.
+        known = [p for p in self.projects if not start or str(p.id) in revisions]
+        found = [
+            {
+                "id": each.id.hex,
+                "owner_id": each.owner_id.hex,
+                "revision": revisions.get(str(each.id), 0),
+            }
+            for each in known
+        ]
+        return {"revision": revisions.get(OWN) or 0, "projects": found}
 
 
 def select(principal: Any, where: Where) -> Selection:
@@ -146,7 +186,7 @@ def select(principal: Any, where: Where) -> Selection:
         ]
     revisions |= {str(each.id): each.revision for each in shares}
     state = [(str(each.id), each.role, each.revision) for each in shares]
-    return make_selection(own, [each.id for each in shares], revisions, state)
+    return make_selection(own, shares, revisions, state)
 
 
 def own_kind(principal: Any, where: Where) -> str:
@@ -182,7 +222,7 @@ def select_projects(
         (str(each.id), each.role, each.is_archived, revisions[str(each.id)])
         for each in found
     ]
-    return make_selection("", [each.id for each in found], revisions, state)
+    return make_selection("", found, revisions, state)
 
 
 def shared_among(principal: Any, accesses: Any) -> list[Share]:
@@ -205,14 +245,12 @@ def readable(accesses: dict[UUID, ProjectAccess], pk: UUID) -> ProjectAccess | N
 
 
 def make_selection(
-    own: str, projects: Sequence[UUID], revisions: dict[str, int], state: Any
+    own: str, projects: Sequence[Any], revisions: dict[str, int], state: Any
 ) -> Selection:
-    size = next((n for n in SIZES if n >= len(projects)), len(projects))
-    count = size if projects else 0
     token = str(revisions[OWN])
     if state or own != "all":
         text = f"{token} {own} {state}".encode()
         # Numbers of others' revisions would tell of what they do elsewhere.
         token = blake2b(text, digest_size=12).hexdigest()
     start = revisions if projects else revisions[OWN]
-    return Selection(Sources(own, count), list(projects), token, start)
+    return Selection(Sources(own, bool(projects)), projects, token, start)

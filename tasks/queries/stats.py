@@ -3,7 +3,7 @@
 Only the newest MAX_COUNT tasks are counted: what is counted is what grows.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,12 @@ from django.utils import timezone
 
 from taskapi.api import time_zones
 from taskapi.api.pagination import MAX_COUNT
-from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment, WeightedCache
+from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment
 from tasks.filters import DEFAULT_SORT, Shape, due_days
 from tasks.models import Priority, Status
 from tasks.queries import search
-from tasks.queries.list import COMPILED_LISTS, NOW, TEXT
-from tasks.queries.sources import MAX_WEIGHT, Selection, Sources, weight
+from tasks.queries.list import NOW, TEXT, compiled_list
+from tasks.queries.sources import Selection, Sources
 
 COLUMNS = ("project_id", "status", "priority", "due_at", "created_at", "id")
 LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
@@ -38,12 +38,13 @@ class CompiledStats:
     """The statements of one shape, whose order does not count."""
 
     def __init__(self, shape: Shape, sources: Sources) -> None:
-        tasks = COMPILED_LISTS[Shape(shape.filters, DEFAULT_SORT), sources]
-        found = [each for each, _ in tasks.filtered(tasks.shape)]
+        tasks = compiled_list(Shape(shape.filters, DEFAULT_SORT), sources)
+        found = tasks.filtered(tasks.shape)
         if tasks.is_search:
-            found = [each.filter(search.in_index(TEXT)) for each in found]
-        self.parts = [CompiledQuery.compile(t.values_list(*COLUMNS)) for t in found]
+            found = [(s, each.filter(search.in_index(TEXT))) for s, each in found]
+        self.parts = [(s, each.values_list(*COLUMNS)) for s, each in found]
         self.is_prepared = tasks.is_prepared
+        self.has_projects = sources.has_projects
 
     def count(
         self, user: Any, filters: dict[str, Any], selection: Selection, zone: ZoneInfo
@@ -74,7 +75,7 @@ class CompiledStats:
         sql, newest = self.newest()
         sql = f'SELECT "project_id", {", ".join(counts)} FROM ({sql}) t GROUP BY 1'  # noqa: S608
         query = CompiledQuery((sql, [*params, *newest]), is_prepared=self.is_prepared)
-        converters = self.parts[0].converters
+        converters = CompiledQuery.compile(self.parts[0][1]).converters
         query.converters = {0: converters[0]} if 0 in converters else {}
         return query
 
@@ -86,15 +87,12 @@ class CompiledStats:
         return CompiledQuery(fragment, is_prepared=self.is_prepared)
 
     def newest(self) -> SQLFragment:
-        parts = [
-            (f"{sql}{LIMIT[0]}", [*params, *LIMIT[1]])
-            for sql, params in (part.fragment for part in self.parts)
-        ]
-        if len(parts) == 1:
+        parts = [source.sql(rows, LIMIT) for source, rows in self.parts]
+        if not self.has_projects:
             return parts[0]
         sql, params = search.union(parts)
         sql = f"SELECT x.* FROM ({sql}) x{NEWEST_FIRST}{LIMIT[0]}"  # noqa: S608
         return sql, [*params, *LIMIT[1]]
 
 
-COMPILED_STATS = WeightedCache(CompiledStats, weight, MAX_WEIGHT)
+compiled_stats = lru_cache(maxsize=200)(CompiledStats)

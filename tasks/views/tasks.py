@@ -20,13 +20,13 @@ from tasks.fields import CACHE_VERSION, get_values, task_to_dict
 from tasks.filters import DEFAULT_SORT, TaskFilter
 from tasks.models import Task
 from tasks.queries.list import (
-    COMPILED_LISTS,
     TaskListQuery,
+    compiled_list,
     get_row,
     parse_list_query,
 )
 from tasks.queries.sources import Selection, select
-from tasks.queries.stats import COMPILED_STATS
+from tasks.queries.stats import compiled_stats
 from tasks.views.base import TaskView, etag_of
 
 
@@ -78,7 +78,7 @@ class TaskViewSet(TaskView):
         return json_response(body, cached.etag)
 
     def render_list(self, query: TaskListQuery, selection: Selection) -> bytes:
-        tasks = COMPILED_LISTS[query.shape, selection.sources]
+        tasks = compiled_list(query.shape, selection.sources)
         rows = tasks.rows(self.request.user, query.values, selection, self.pages)
         page = self.pages.trim(rows, selection.start, tasks.get_position)
         return JSONRenderer().render(
@@ -213,7 +213,7 @@ class TaskViewSet(TaskView):
         """Count tasks, filtered like the list."""
         query = parse_list_query(request.META.get("QUERY_STRING", ""), request.user)
         selection = select(request.user, query.where)
-        stats = COMPILED_STATS[query.shape, selection.sources]
+        stats = compiled_stats(query.shape, selection.sources)
         zone = time_zones.parse(request.query_params.get(time_zones.NAME, "UTC"))
         counts = stats.count(request.user, query.values, selection, zone)
         return Response(s.StatsSerializer(counts).data)

@@ -10,10 +10,9 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from taskapi.db.compiled import WeightedCache
 from tasks.models import Task
 from tasks.queries import list as lists
-from tasks.queries.sources import MAX_WEIGHT, Sources
+from tasks.queries.sources import Sources
 from tests.factories import make_task
 from tests.tasks.wire import ids
 
@@ -34,13 +33,13 @@ def test_shape_that_is_no_longer_cached_is_freed(
 
     monkeypatch.setattr(lists.CompiledTaskList, "__init__", remember)
     lists.build_list_query.cache_clear()
-    lists.COMPILED_LISTS.clear()
+    lists.compiled_list.cache_clear()
     alice_api.post("/api/tasks", {"title": "plants"}, format="json")
     first = alice_api.get(f"/api/tasks{query}")
     cursor = first.json()["nextCursor"]
     assert len(ids(alice_api.get(f"/api/tasks{query}&cursor={cursor}"))) == 1
     lists.build_list_query.cache_clear()
-    lists.COMPILED_LISTS.clear()
+    lists.compiled_list.cache_clear()
     gc.collect()
 
     assert made
@@ -80,11 +79,11 @@ def test_pages_of_one_list_are_parsed_once(
 def test_lists_that_differ_in_one_value_share_their_statements(
     alice_api: APIClient, name: str, values: list[str]
 ) -> None:
-    lists.COMPILED_LISTS.clear()
+    lists.compiled_list.cache_clear()
     for value in values:
         ids(alice_api.get(f"/api/tasks?{name}={value}"))
 
-    assert len(lists.COMPILED_LISTS) == 1
+    assert lists.compiled_list.cache_info().currsize == 1
 
 
 @pytest.mark.django_db
@@ -107,43 +106,12 @@ def test_bound_value_is_that_of_the_request(
     assert {*both} == {str(each.pk) for each in children}
 
 
-def test_heavy_entries_displace_those_made_first() -> None:
-    made: list[str] = []
-
-    def make(name: str, weight: int) -> str:
-        made.append(name)
-        return name
-
-    cache = WeightedCache(make, lambda name, weight: weight, 10)
-    for key in [("a", 4), ("b", 4), ("a", 4), ("c", 4), ("b", 4), ("a", 4)]:
-        assert cache[key] == key[0]
-    assert made == ["a", "b", "c", "a"]
-    assert [*cache] == [("c", 4), ("a", 4)]
-    assert cache["too heavy", 11] == "too heavy"
-    assert [*cache] == [("too heavy", 11)]
-    assert cache["a", 4] == "a"
-    assert [*cache] == [("a", 4)]
-
-
-@pytest.mark.django_db
-def test_memory_of_kept_statements_is_bounded() -> None:
-    """However many projects those have who ask, with however many filters."""
-    shape = lists.build_list_query((("q", "plants"), ("status", "TODO"))).shape
-    lists.COMPILED_LISTS.clear()
-    for projects in range(1, 300, 3):
-        lists.COMPILED_LISTS[shape, Sources("all", projects)]
-        kept = [sources.projects for _, sources in lists.COMPILED_LISTS]
-        assert sum(kept) < MAX_WEIGHT
-    assert kept[-1] == projects
-    lists.COMPILED_LISTS.clear()
-
-
 @pytest.mark.django_db
 def test_a_list_keeps_its_statements_and_nothing_that_made_them() -> None:
     shape = lists.build_list_query((("status", "TODO"), ("sort", "title"))).shape
     for warm in (True, False):
         tracemalloc.start()
-        kept = lists.CompiledTaskList(shape, Sources("all", 20))
+        kept = lists.CompiledTaskList(shape, Sources("all", has_projects=True))
         assert [kept.page, kept.count, kept.pages_after(True)]
         gc.collect()
         size, _ = tracemalloc.get_traced_memory()
