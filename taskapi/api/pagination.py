@@ -1,6 +1,5 @@
 """Pages by number, or by cursor through lists that change meanwhile."""
 
-import hashlib
 import json
 import math
 import re
@@ -11,7 +10,6 @@ from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
-from django.core import signing
 from django.db.models import CharField, F, Model, Q, QuerySet
 from django.db.models.fields.tuple_lookups import (
     Tuple,
@@ -24,14 +22,17 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from taskapi.api.query_params import integer_parameter, parse_query
+from taskapi.api.sealed import BadSealError, seal, unseal
 from taskapi.db.text import BytewiseCharField, Fold, literal
 
 # Set once when the row is made, so a row does not move during a walk.
 IMMUTABLE_KEYS = {"created_at", "deleted_at", "version", "id"}
 # Counting is the one part of a page whose cost grows with the number of rows.
 MAX_COUNT = 10_000
-# What django.core.signing writes, for the OpenAPI description; opaque to clients.
+# A sealed text, with a colon before its last TAIL characters, for the OpenAPI
+# description: it was a signature once, and generated clients check the pattern.
 CURSOR = r"^\.?[A-Za-z0-9_-]+:[A-Za-z0-9_-]{43}$"
+TAIL = 43
 ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 lower_ids = partial(ID.sub, lambda found: found[0].lower())
 EXAMPLE_CURSOR = "WyIyMDI2LTEyLTAxIl0:sJ0t5mQ2m1dKx9c7r3vB8nYw4zLpE6uHfGaTqXiOk0Z"
@@ -44,8 +45,9 @@ class KeysetPagination(BasePagination):
     """`page` and `limit`, or `cursor` and `limit`.
 
     Takes rows ordered by one key and the id. A cursor holds the last row's key and id
-    and the owner's revision at the start of the walk; it is signed and bound to the
-    principal, the path and the filters. Rows that were written after the start are left
+    and the owner's revision at the start of the walk; it is sealed, since revisions of
+    others would tell how much they do, and bound to the principal, the path and the
+    filters. Rows that were written after the start are left
     out of a walk over a mutable key: they could have been shown already.
     """
 
@@ -124,21 +126,20 @@ class KeysetPagination(BasePagination):
     def encode_cursor(self, value: Any, pk: Any, revision: Any) -> str:
         is_time = isinstance(value, datetime)
         text = value.isoformat() if is_time else None if value is None else str(value)
-        return self.signer().sign_object([text, str(pk), revision], compress=True)
+        sealed = seal([text, str(pk), revision], self.bound())
+        return f"{sealed[:-TAIL]}:{sealed[-TAIL:]}"
 
     def decode_cursor(self, cursor: str) -> Position:
         try:
-            value, pk, revision = self.signer().unsign_object(cursor)
-        except signing.BadSignature as error:
+            value, pk, revision = unseal(cursor.replace(":", ""), self.bound())
+        except BadSealError as error:
             message = "This cursor is not from a list of yours with these filters."
             raise ValidationError({"cursor": [message]}, "invalid") from error
         return self.field.to_python(value), self.pk.to_python(pk), revision
 
-    def signer(self) -> signing.Signer:
-        """Binds a cursor to the principal and the question; the limit may change on the
-        way, and the spelling of defaults and ids.
-
-        Signs no time: an unchanged page has the same cursor, and so the same ETag.
+    def bound(self) -> str:
+        """What a cursor is bound to: the principal and the question; the limit may
+        change on the way, and the spelling of defaults and ids.
         """
         sent = parse_query(self.query).items() - self.defaults.items()
         filters = sorted(
@@ -146,9 +147,8 @@ class KeysetPagination(BasePagination):
         )
         # Texts were once in another order: those cursors would skip rows.
         order = ["folded"] if is_folded(self.field) else []
-        bound = json.dumps([str(self.principal), lower_ids(self.path), filters, *order])
-        digest = hashlib.sha256(bound.encode()).hexdigest()
-        return signing.Signer(salt=f"cursor:{digest}")
+        asked = [str(self.principal), lower_ids(self.path), filters, *order]
+        return f"cursor {json.dumps(asked)}"
 
     def envelope(self, items: Any) -> dict[str, Any]:
         total = None if self.total is None else min(self.total, self.max_count)

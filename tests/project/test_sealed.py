@@ -1,0 +1,58 @@
+"""What clients keep for the server (taskapi.api.sealed)."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskapi.api import sealed
+from taskapi.api.sealed import SEALED, BadSealError, seal, unseal
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=20),
+    lambda each: st.lists(each, max_size=4) | st.dictionaries(st.text(), each),
+)
+
+
+@given(value=VALUES, bound=st.text(max_size=20))
+def test_opens_for_what_it_was_sealed_for(value: Any, bound: str) -> None:
+    text = seal(value, bound)
+
+    assert re.fullmatch(SEALED, text)
+    assert unseal(text, bound) == value
+    assert seal(value, bound) == text
+    with pytest.raises(BadSealError):
+        unseal(text, f"{bound}.")
+
+
+@given(place=st.integers(0, 10**6), other=st.sampled_from("Ab0_-é=:. \0"))
+def test_no_changed_text_opens(place: int, other: str) -> None:
+    value = {"revision": 714_295}
+    text = seal(value, "cursor")
+    place %= len(text) - 1  # the last character has bits that mean nothing
+    changed = text[:place] + other + text[place + 1 :]
+    for each in (changed, text[:place], text + other, other):
+        if each != text:
+            with pytest.raises(BadSealError):
+                unseal(each, "cursor")
+
+
+def test_says_nothing_of_its_value() -> None:
+    first, second = (seal(["x", n, "y" * 40], "") for n in (714_295, 714_296))
+
+    assert len(first) == len(second)
+    alike = sum(a == b for a, b in zip(first, second, strict=True))
+    assert alike < len(first) / 4
+
+
+def test_opens_with_a_former_key(settings: Any) -> None:
+    text = seal("kept", "")
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "x" * 50
+    assert unseal(text, "") == "kept"
+    settings.SECRET_KEY_FALLBACKS = []
+    with pytest.raises(BadSealError):
+        unseal(text, "")
+    assert sealed.seal("kept", "") != text
