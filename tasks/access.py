@@ -78,6 +78,10 @@ class ProjectForbidden(PermissionDenied):
     default_detail = "This project belongs to somebody else."
 
 
+class PersonForbidden(PermissionDenied):
+    default_detail = "You share no project with this account."
+
+
 class NotCovered(PermissionDenied):
     default_detail = "The personal token does not cover this project."
 
@@ -584,6 +588,42 @@ def people(principal: Principal, ids: Collection[UUID]) -> QuerySet[Any]:
     return users.filter(pk__in=[principal.pk, *(pk for (pk,) in found)]).filter(
         pk__in=ids
     )
+
+
+def require_people(principal: Principal, name: str, ids: Collection[UUID]) -> None:
+    """PersonForbidden; ValidationError of the parameter for who does not exist."""
+    others = set(ids) - {principal.pk}
+    if not others:
+        return
+    users = get_user_model()._default_manager.filter(pk__in=others)
+    require_all(name, "account", others, users)
+    if people(principal, others).count() < len(others):
+        raise PersonForbidden
+
+
+def require_parents(principal: Principal, ids: Collection[UUID]) -> None:
+    """The tasks that a filter names; ValidationError, TaskForbidden."""
+    if not ids:
+        return
+    tasks = Task.objects.exclude_emptied().filter(pk__in=ids)
+    require_all("parent", "task", ids, tasks)
+    projects = {each.project_id for each in tasks}
+    covered = principal.project_ids
+    accesses = get_accesses(principal.pk, projects, covered)
+    for each in tasks:
+        found = access_in(accesses, each, principal.pk, covered)
+        try:
+            found.require_visible_task(each)
+        except TaskNotFound:
+            require_all("parent", "task", [each.pk], tasks.none())
+
+
+def require_all(
+    name: str, kind: str, ids: Collection[UUID], rows: QuerySet[Any]
+) -> None:
+    if missing := set(ids) - {each.pk for each in rows}:
+        hint = f"There is no {kind} {min(missing)}."
+        raise ValidationError({name: [hint]}, "invalid")
 
 
 def update_reads_projects(user_id: UUID) -> None:

@@ -515,15 +515,18 @@ class Shape(NamedTuple):
 
 
 class Where(NamedTuple):
-    """Which projects a list looks at."""
+    """Which projects a list looks at, and what its filters name by id."""
 
     projects: tuple[UUID, ...] = ()
     archived: str = "false"
     is_archived_given: bool = False
     scope: str = "all"
+    people: tuple[tuple[str, tuple[UUID, ...]], ...] = ()
+    parents: tuple[UUID, ...] = ()
 
 
 EVERYTHING = Where()
+BY_ACCOUNT = ("assignee", "createdBy")
 
 
 def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any], Where]:
@@ -541,6 +544,8 @@ def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any], Where]:
         archived or "false",
         bool(archived),
         scope or "all",
+        tuple((k, ids) for k in BY_ACCOUNT if (ids := ids_of(cleaned.get(k)))),
+        ids_of(cleaned.get("parent")),
     )
     zone = cleaned.pop("timezone")
     given = {name: value for name, value in sorted(cleaned.items()) if name in sent}
@@ -553,6 +558,11 @@ def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any], Where]:
     if "due" in bound:
         bound["timezone"] = zone
     return Shape(tuple(shape), sort), bound, where
+
+
+def ids_of(value: list[Any] | None) -> tuple[UUID, ...]:
+    """Without words such as `none`."""
+    return tuple(each for each in value or [] if isinstance(each, UUID))
 
 
 def split(chosen: filters.Filter, value: Any) -> tuple[Any, Any]:

@@ -30,6 +30,7 @@ from taskapi.db.text import Fold
 from tasks import access
 from tasks.fields import COLUMNS
 from tasks.filters import (
+    BY_ACCOUNT,
     FOLDED_KEYS,
     LABEL_KEY,
     ONE,
@@ -44,7 +45,6 @@ from tasks.models import Task, TaskLabel
 from tasks.queries import search
 from tasks.queries.sources import NOWHERE, Selection, Source, Sources
 
-BY_ACCOUNT = {"assignee", "createdBy"}
 NOW = Placeholder("now", DateTimeField())
 TASK = Placeholder("task", UUIDField())
 TEXT = Placeholder("q", TextField())

@@ -168,10 +168,15 @@ class Selection:
 
 
 def select(principal: Any, where: Where) -> Selection:
-    """ValidationError for a project that does not exist, ProjectForbidden."""
+    """ValidationError for what does not exist; ProjectForbidden, PersonForbidden,
+    TaskForbidden.
+    """
     if where == EVERYTHING and not principal.reads_projects:
         revision = principal.revision
         return Selection(state=str(revision), start=revision)
+    for name, ids in where.people:
+        access.require_people(principal, name, ids)
+    access.require_parents(principal, where.parents)
     revisions = {OWN: principal.revision}
     if where.projects or principal.project_ids is not None:
         return select_projects(principal, where, revisions)

@@ -4,7 +4,6 @@ import gc
 import tracemalloc
 import weakref
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
@@ -13,7 +12,8 @@ from accounts.models import User
 from tasks.models import Task
 from tasks.queries import list as lists
 from tasks.queries.sources import Sources
-from tests.factories import make_task
+from tests.factories import make_task, make_user
+from tests.tasks.sharing import make_project, share
 from tests.tasks.wire import ids
 
 SHAPES = ["?limit=1", "?limit=1&q=plants", "?limit=1&status=TODO&sort=dueDate"]
@@ -70,18 +70,23 @@ def test_pages_of_one_list_are_parsed_once(
     ("name", "values"),
     [
         ("label", ["a", "b", "C", "me", "none"]),
-        ("parent", [str(uuid4()) for _ in range(3)]),
-        ("assignee", [str(uuid4()) for _ in range(3)]),
-        ("createdBy", [str(uuid4()) for _ in range(3)]),
+        ("parent", ["{0}", "{1}"]),
+        ("assignee", ["{2}", "{3}"]),
+        ("createdBy", ["{2}", "{3}"]),
         ("due", ["today", "week", "today&timezone=Asia/Tokyo"]),
     ],
 )
 def test_lists_that_differ_in_one_value_share_their_statements(
-    alice_api: APIClient, name: str, values: list[str]
+    alice_api: APIClient, alice: User, name: str, values: list[str]
 ) -> None:
+    tasks = [make_task(alice) for _ in range(2)]
+    members = [make_user(each) for each in ("carol", "dave")]
+    for each in members:
+        share(make_project(alice), each)
     lists.compiled_list.cache_clear()
     for value in values:
-        ids(alice_api.get(f"/api/tasks?{name}={value}"))
+        known = value.format(*(each.pk for each in [*tasks, *members]))
+        ids(alice_api.get(f"/api/tasks?{name}={known}"))
 
     assert lists.compiled_list.cache_info().currsize == 1
 
@@ -98,6 +103,7 @@ def test_bound_value_is_that_of_the_request(
         found = [str(child.pk)]
         assert ids(alice_api.get(f"/api/tasks?parent={parent.pk}")) == found
         assert ids(alice_api.get(f"/api/tasks?label={parent.title}")) == found
+    share(make_project(alice), bob)
     about = "&limit=1&sort=title"
     for user in (alice, bob):
         made = ids(alice_api.get(f"/api/tasks?createdBy={user.pk}{about}"))

@@ -62,6 +62,7 @@ def time_zone_is_unknown(request: Any, answer: Answer) -> bool:
 
 NAMES = {
     *("project", "projectId", "projectIds", "parentId", "assigneeId"),
+    *("parent", "assignee", "createdBy"),
     *("before", "after", "token"),
 }
 
