@@ -1,12 +1,13 @@
 """An admin whose lists cost the same however many rows there are."""
 
-from functools import cached_property
+from functools import cached_property, wraps
 from math import ceil
 from operator import itemgetter
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import BadRequest
 from django.core.paginator import Page, Paginator
 from django.db import connection
 from django.db.models import QuerySet
@@ -160,6 +161,19 @@ class Site(admin.AdminSite):
     site_header = site_title = "Task API"
     # Its few links are on the index; the columns of the lists need the width.
     enable_nav_sidebar = False
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Rejects NUL in a query string, at which PostgreSQL would fail."""
+
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **options: Any) -> Any:
+            if any(
+                "\0" in text for text in [*request.GET, *request.GET.dict().values()]
+            ):
+                raise BadRequest("NUL in the query string.")
+            return view(request, *args, **options)
+
+        return super().admin_view(checked, cacheable)
 
     def get_urls(self) -> list[Any]:
         # No model has a page to view on the site, and any other key is an error there.

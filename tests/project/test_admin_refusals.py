@@ -175,3 +175,17 @@ def test_task_that_went_while_its_form_was_open_is_told(
     assert response.status_code == 403
     task.refresh_from_db()
     assert (task.title, task.version) == ("Water the plants", 2)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{TASKS}?q=%00",
+        f"{TASKS}?status__exact=%00",
+        f"{TASKS}?%00=1",
+        "/admin/autocomplete/?app_label=tasks&model_name=project"
+        "&field_name=owner&term=%00",
+    ],
+)
+def test_nul_in_a_query_string_is_refused(browser: Client, url: str) -> None:
+    assert browser.get(url).status_code == 400
