@@ -4,10 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from django.db.models import IntegerField, TextField
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taskapi.api import sealed
+from taskapi.api.pagination import CURSOR, KeysetPagination
 from taskapi.api.sealed import SEALED, BadSealError, seal, unseal
 
 VALUES = st.recursive(
@@ -56,3 +58,18 @@ def test_opens_with_a_former_key(settings: Any) -> None:
     with pytest.raises(BadSealError):
         unseal(text, "")
     assert sealed.seal("kept", "") != text
+
+
+@pytest.mark.parametrize("values", [(None, 1, 0), ("1", 1, 1), ("x" * 255, 10**18, 0)])
+def test_cursors_have_the_form_that_clients_check(values: Any) -> None:
+    pages: Any = KeysetPagination()
+    pages.principal, pages.path, pages.query = 1, "/", ""
+    pages.field, pages.pk = IntegerField(), IntegerField()
+    if isinstance(values[0], str) and len(values[0]) > 1:
+        pages.field = TextField()
+
+    cursor = pages.encode_cursor(*values)
+
+    assert re.fullmatch(CURSOR, cursor)
+    value, pk, revision = pages.decode_cursor(cursor)
+    assert (str(value), pk, revision) == (str(values[0]), *values[1:])
