@@ -544,8 +544,8 @@ def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any], Where]:
         archived or "false",
         bool(archived),
         scope or "all",
-        tuple((k, ids) for k in BY_ACCOUNT if (ids := ids_of(cleaned.get(k)))),
-        ids_of(cleaned.get("parent")),
+        tuple((k, ids_of(cleaned[k])) for k in BY_ACCOUNT if k in sent),
+        ids_of(cleaned["parent"]) if "parent" in sent else (),
     )
     zone = cleaned.pop("timezone")
     given = {name: value for name, value in sorted(cleaned.items()) if name in sent}
@@ -560,9 +560,9 @@ def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any], Where]:
     return Shape(tuple(shape), sort), bound, where
 
 
-def ids_of(value: list[Any] | None) -> tuple[UUID, ...]:
+def ids_of(value: list[Any]) -> tuple[UUID, ...]:
     """Without words such as `none`."""
-    return tuple(each for each in value or [] if isinstance(each, UUID))
+    return tuple(each for each in value if isinstance(each, UUID))
 
 
 def split(chosen: filters.Filter, value: Any) -> tuple[Any, Any]:

@@ -95,6 +95,8 @@ class KeysetPagination(BasePagination):
         self.key, self.descending = key, descending
         self.field: Any = model._meta.get_field(key)
         self.pk: Any = model._meta.pk
+        defaults = frozenset(self.defaults.items())
+        self.question = self.principal, self.path, self.query, defaults, self.field
         self.limit, self.page, cursor = parse_page(
             self.query, self.default_limit, self.max_limit
         )
@@ -127,29 +129,18 @@ class KeysetPagination(BasePagination):
         is_time = isinstance(value, datetime)
         text = value.isoformat() if is_time else None if value is None else str(value)
         # The word makes the text longer than TAIL, however short the values are.
-        sealed = seal([text, str(pk), revision, "cursor"], self.bound())
+        sealed = seal([text, str(pk), revision, "cursor"], bound_to(*self.question))
         return f"{sealed[:-TAIL]}:{sealed[-TAIL:]}"
 
     def decode_cursor(self, cursor: str) -> Position:
         try:
-            value, pk, revision, _ = unseal(cursor.replace(":", ""), self.bound())
+            value, pk, revision, _ = unseal(
+                cursor.replace(":", ""), bound_to(*self.question)
+            )
         except BadSealError as error:
             message = "This cursor is not from a list of yours with these filters."
             raise ValidationError({"cursor": [message]}, "invalid") from error
         return self.field.to_python(value), self.pk.to_python(pk), revision
-
-    def bound(self) -> str:
-        """What a cursor is bound to: the principal and the question; the limit may
-        change on the way, and the spelling of defaults and ids.
-        """
-        sent = parse_query(self.query).items() - self.defaults.items()
-        filters = sorted(
-            (k, lower_ids(str(v))) for k, v in sent if k not in self.parameters
-        )
-        # Texts were once in another order: those cursors would skip rows.
-        order = ["folded"] if is_folded(self.field) else []
-        asked = [str(self.principal), lower_ids(self.path), filters, *order]
-        return f"cursor {json.dumps(asked)}"
 
     def envelope(self, items: Any) -> dict[str, Any]:
         total = None if self.total is None else min(self.total, self.max_count)
@@ -253,6 +244,26 @@ def not_modified_since(queryset: Any, key: str, revision: Any) -> Any:
     if key in IMMUTABLE_KEYS:
         return queryset
     return queryset.filter(revision__lte=revision)
+
+
+@lru_cache(maxsize=256)
+def bound_to(
+    principal: Any,
+    path: str,
+    query: str,
+    defaults: frozenset[tuple[str, str]],
+    field: Any,
+) -> str:
+    """What a cursor is bound to: the principal and the question; the limit may change
+    on the way, and the spelling of defaults and ids.
+    """
+    sent = parse_query(query).items() - dict(defaults).items()
+    filters = sorted(
+        (k, lower_ids(str(v))) for k, v in sent if k not in KeysetPagination.parameters
+    )
+    # Texts were once in another order: those cursors would skip rows.
+    order = ["folded"] if is_folded(field) else []
+    return f"cursor {json.dumps([str(principal), lower_ids(path), filters, *order])}"
 
 
 @lru_cache(maxsize=1024)
