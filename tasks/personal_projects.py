@@ -20,6 +20,7 @@ from tasks.models import (
     Project,
     ProjectChange,
     Role,
+    Tombstone,
 )
 from tasks.operations.members import forget_author, forget_member
 from tasks.projects import invitation_to_dict, project_to_dict
@@ -133,3 +134,4 @@ def kinds(user_id: UUID) -> Iterator[QuerySet[Any]]:
     yield Invitation.objects.filter(invited_by=user_id)
     yield Project.objects.filter(owner_id=user_id)
     yield Label.objects.filter(owner_id=user_id)
+    yield Tombstone.objects.filter(owner_id=user_id)

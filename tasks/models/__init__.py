@@ -22,6 +22,7 @@ from tasks.models.tasks import (
     TaskQuerySet,
     etag,
 )
+from tasks.models.tombstones import Kind, Tombstone
 from tasks.models.trash import EmptiedTrash
 from tasks.models.usage import SpaceUsage
 from tasks.models.webhooks import Delivery, DeliveryStatus, Webhook
@@ -38,6 +39,7 @@ __all__ = [
     "FormerMember",
     "IdempotencyRecord",
     "Invitation",
+    "Kind",
     "Label",
     "Membership",
     "Priority",
@@ -51,6 +53,7 @@ __all__ = [
     "TaskChange",
     "TaskLabel",
     "TaskQuerySet",
+    "Tombstone",
     "Webhook",
     "comment_etag",
     "etag",

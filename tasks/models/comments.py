@@ -31,6 +31,10 @@ class Comment(models.Model):
     version = models.PositiveBigIntegerField(default=1, editable=False)
     # The revision of the task's owner that wrote this row.
     revision = models.PositiveBigIntegerField(default=0, editable=False)
+    # Of the task: its owner, and the project that it is or was in. A task that comes
+    # into a project, or out of the trash, writes its comments anew.
+    owner_id = models.UUIDField(null=True, editable=False)
+    project_id = models.UUIDField(null=True, editable=False)
     created_at = models.DateTimeField(editable=False)
     updated_at = models.DateTimeField(editable=False)
 
@@ -40,6 +44,10 @@ class Comment(models.Model):
         indexes = [
             models.Index(fields=["task", "created_at", "id"], name="comment_order"),
             models.Index(fields=["author_id"], name="comment_author"),
+            models.Index(fields=["owner_id", "revision", "id"], name="comment_changes"),
+            models.Index(
+                fields=["project_id", "revision", "id"], name="comment_changes_in"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -64,6 +64,9 @@ class Project(models.Model):
     updated_at = models.DateTimeField(editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The owner's revision that took it out of the trash: from then on, who follows
+    # changes needs all of it again.
+    restored_revision = models.BigIntegerField(null=True, editable=False)
     # Out of the trash for good; housekeeping removes the rows in batches.
     destroyed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -90,6 +93,11 @@ class Project(models.Model):
                 name="project_trash_age",
             ),
             models.Index(fields=["owner", "revision"], name="project_revision"),
+            models.Index(
+                fields=["owner", "restored_revision"],
+                condition=Q(restored_revision__isnull=False),
+                name="project_restored",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -124,6 +132,8 @@ class Membership(models.Model):
     joined_at = models.DateTimeField()
     # The revision of the project's owner that wrote this row.
     revision = models.PositiveBigIntegerField(default=0)
+    # The project's owner, who never changes: changes are found by it.
+    owner_id = models.UUIDField(null=True, editable=False)
 
     class Meta:
         constraints = [
@@ -133,7 +143,15 @@ class Membership(models.Model):
                 name="membership_role_valid",
             ),
         ]
-        indexes = [models.Index(fields=["user", "project"], name="membership_of_user")]
+        indexes = [
+            models.Index(fields=["user", "project"], name="membership_of_user"),
+            models.Index(
+                fields=["owner_id", "revision", "id"], name="membership_changes"
+            ),
+            models.Index(
+                fields=["project", "revision", "id"], name="membership_changes_in"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.project}"

@@ -168,6 +168,8 @@ class Task(models.Model):
     project_version = models.PositiveIntegerField(
         default=1, db_default=1, editable=False
     )
+    # How many tasks are above it: who follows changes gets parents first.
+    depth = models.SmallIntegerField(default=0, db_default=0, editable=False)
 
     objects = TaskQuerySet.as_manager()
     TEXT_OCTETS = octets("title", "description")
@@ -251,6 +253,17 @@ class Task(models.Model):
                 fields=["deleted_at"],
                 name="task_trash_age",
                 condition=TRASHED,
+            ),
+            # What was written since, for those who follow changes: each row is in one
+            # index for its space and in one for its project, live or in the trash.
+            *(
+                models.Index(fields=[*keys], name=name, condition=condition)
+                for name, keys, condition in (
+                    ("task_changes", ("user", "depth", "revision", "id"), LIVE),
+                    ("task_changes_in", ("project", "depth", "revision", "id"), LIVE),
+                    ("task_trashed", ("user", "revision", "id"), TRASHED),
+                    ("task_trashed_in", ("project", "revision", "id"), TRASHED),
+                )
             ),
         ]
 

@@ -18,9 +18,10 @@ from taskapi.api.preconditions import Precondition
 from tasks import access, usage
 from tasks.access import CommentNotFound, ProjectAccess, TaskNotFound
 from tasks.comments import comment_to_dict
-from tasks.models import Comment, Role, Task, comment_etag
+from tasks.models import Comment, Kind, Role, Task, comment_etag
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import Space, lock_spaces, release_unchanged
+from tasks.operations.tombstones import bury
 from tasks.webhooks import events
 from tasks.webhooks.events import Event
 
@@ -110,6 +111,8 @@ def create_comment(task_id: UUID, text: str, context: ActorContext) -> Comment:
             author_id=context.actor_id,
             text=text,
             revision=found.space.revision,
+            owner_id=found.space.owner_id,
+            project_id=found.task.project_id,
             created_at=created_at,
             updated_at=created_at,
         )
@@ -147,7 +150,8 @@ def import_comments(
     with transaction.atomic():
         [space] = lock_spaces({context.owner_id}).values()
         tasks = Task.objects.live().filter(user_id=space.owner_id, pk__in=wanted)
-        if tasks.count() < len(wanted):
+        projects = dict(tasks.values_list("pk", "project_id"))
+        if len(projects) < len(wanted):
             raise TaskNotFound
         Comment.objects.bulk_create(
             Comment(
@@ -155,6 +159,8 @@ def import_comments(
                 author_id=each.author_id,
                 text=each.text,
                 revision=space.revision,
+                owner_id=space.owner_id,
+                project_id=projects[each.task_id],
                 created_at=each.created_at,
                 updated_at=each.created_at,
             )
@@ -198,8 +204,9 @@ def delete_comment(
         found.require_match(comment, expects)
         found.tell("deleted", comment)
         comment.delete()
+        project_id = found.task.project_id
+        bury(found.space, Kind.COMMENT, [(project_id, comment_id)], context.now)
         found.added_octets = -usage.octets(comment.text)
-        found.space.is_changed = True
 
 
 def anonymize_batch(author_id: UUID, size: int) -> int:

@@ -19,10 +19,19 @@ from taskapi.api.errors import Conflict
 from taskapi.api.preconditions import Precondition, content_tag
 from tasks import access
 from tasks.access import ProjectNotFound
-from tasks.models import FormerMember, Membership, Project, Role, Task, TaskChange
+from tasks.models import (
+    FormerMember,
+    Kind,
+    Membership,
+    Project,
+    Role,
+    Task,
+    TaskChange,
+)
 from tasks.operations.context import ActorContext
 from tasks.operations.projects import LockedProject, locked, record_change
 from tasks.operations.spaces import finish, lock_spaces
+from tasks.operations.tombstones import bury
 from tasks.projects import member_to_dict
 from tasks.usage import QuotaExceeded
 from tasks.webhooks import events
@@ -68,6 +77,7 @@ def add_member(found: LockedProject, user_id: UUID, role: int) -> None:
         role=role,
         joined_at=context.now,
         revision=found.space.revision,
+        owner_id=project.owner_id,
     )
     FormerMember.objects.filter(project=project, user_id=user_id).delete()
     record_member(found, None, to_entry(user_id, role), user_id)
@@ -115,13 +125,19 @@ def remove_member(
             found.access.require_open()
         membership = get_membership(found, user_id, expects)
         before = to_entry(user_id, membership.role)
-        membership.delete()
+        end(found, membership)
         FormerMember.objects.update_or_create(
             project=found.project, user_id=user_id, defaults={"left_at": context.now}
         )
         withdraw_invitations(found, user_id, 0)
         unassign(found, user_id)
         record_member(found, before, None, user_id)
+
+
+def end(found: LockedProject, membership: Membership) -> None:
+    user_id = membership.user_id
+    membership.delete()
+    bury(found.space, Kind.MEMBER, [(found.project.pk, user_id)], found.context.now)
 
 
 def forget_author(user_id: UUID, size: int) -> int:
@@ -161,8 +177,7 @@ def forget_member(user_id: UUID) -> int:
     try:
         with locked(first.project_id, context, needed=None) as found:
             if (count := unassign(found, user_id)) < MAX_UNASSIGNED:
-                first.delete()
-                found.space.is_changed = True
+                end(found, first)
     except ProjectNotFound:  # erased as well
         first.delete()
         return 1

@@ -41,6 +41,7 @@ def place(
         values["position"] = position_beside(work, operation, task, siblings)
     elif is_moved:
         values["position"] = work.next_last_position(task.pk)
+    bring_depths(work, task, depth_below(work, parent_id) if is_moved else task.depth)
     if changes_project:
         values |= entering(work, task, project_id, values.get("assignee_id"))
         bring_subtasks(work, task, project_id)
@@ -49,6 +50,20 @@ def place(
 def require_same_space(work: UnitOfWork, task: Task, project_id: UUID) -> None:
     if work.access_to_target(project_id).owner_id != task.user_id:
         raise Conflict("That project is in another space; copy the task there.")
+
+
+def depth_below(work: UnitOfWork, parent_id: UUID | None) -> int:
+    parent = work.trees.get(parent_id) if parent_id else None
+    return parent.depth + 1 if parent else 0
+
+
+def bring_depths(work: UnitOfWork, task: Task, depth: int) -> None:
+    if task.depth == depth:
+        return
+    work.set_depth(task, depth)
+    for below, level in enumerate(work.trees.levels(task), depth + 1):
+        for each in level:
+            work.set_depth(each, below)
 
 
 def bring_subtasks(work: UnitOfWork, task: Task, project_id: UUID) -> None:

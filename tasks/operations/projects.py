@@ -212,6 +212,7 @@ def restore_project(
         if not found.access.is_deleted:
             raise ProjectNotFound
         found.require_match(expects)
+        found.project.restored_revision = found.space.revision
         found.apply({"deleted_at": None})
         access.update_reads_projects(found.project.owner_id)
     return found

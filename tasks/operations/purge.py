@@ -1,5 +1,6 @@
 """Removes what is in the trash for good."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -7,11 +8,23 @@ from django.db.models import Q
 
 from taskapi.api.preconditions import Precondition
 from tasks import access, usage
-from tasks.models import EmptiedTrash, Role, SpaceUsage, Task
+from tasks.models import (
+    Comment,
+    EmptiedTrash,
+    Kind,
+    Role,
+    SpaceUsage,
+    Task,
+    TaskQuerySet,
+)
+from tasks.models.tasks import MAX_COMMENTS_AT_ONCE
 from tasks.operations.changes import require_match
 from tasks.operations.context import ActorContext
-from tasks.operations.spaces import lock_spaces, release_unchanged
+from tasks.operations.spaces import Space, finish, lock_spaces, release_unchanged
+from tasks.operations.tombstones import bury, lock_some
 from tasks.operations.trees import Trees
+
+MAX_TASKS = 2_000  # that one statement removes
 
 
 def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
@@ -31,9 +44,41 @@ def purge(task_id: UUID, expects: Precondition, context: ActorContext) -> None:
         below = [each.pk for each in Trees().deleted_with(task)]
         together = Q(pk__in=[task_id, *below]) | Q(deleted_with_id=task_id)
         tasks = Task.objects.trashed().filter(together)
-        while tasks.hard_delete_batch():
+        while destroy(tasks, {space.owner_id: space}):
             pass
         usage.follow(context.owner_id, space.revision)
+
+
+def purge_batch(tasks: TaskQuerySet, size: int) -> int:
+    """Remove up to `size` of these tasks, of whatever owners; how many.
+
+    Call in a transaction.
+    """
+    some = tasks.order_by("pk").values_list("user_id", flat=True)[:size]
+    owner_ids = {*some}
+    spaces = lock_some(owner_ids)
+    of_some = tasks.filter(user_id__in=spaces or owner_ids)
+    count = destroy(of_some, spaces, size)
+    finish(spaces.values())
+    return count
+
+
+def destroy(
+    tasks: TaskQuerySet, spaces: Mapping[UUID, Space], size: int = MAX_TASKS
+) -> int:
+    """Remove up to `size` tasks of these spaces, and tell of it; how many."""
+    rows = tasks.select_for_update().order_by("pk")
+    places = {
+        pk: at for pk, *at in rows.values_list("pk", "user_id", "project_id")[:size]
+    }
+    pks = Comment.first_tasks([*places], MAX_COMMENTS_AT_ONCE)
+    gone: dict[UUID, list[tuple[UUID, UUID]]] = {}
+    for pk in pks:
+        owner_id, project_id = places[pk]
+        gone.setdefault(owner_id, []).append((project_id, pk))
+    for owner_id in gone.keys() & spaces.keys():
+        bury(spaces[owner_id], Kind.TASK, gone[owner_id])
+    return Task.objects.filter(pk__in=pks).hard_delete_batch(size)
 
 
 def empty_trash(context: ActorContext) -> None:

@@ -31,7 +31,7 @@ from tasks.webhooks.events import Event
 # What a write may change of a stored task.
 WRITTEN_COLUMNS = (
     *HISTORY_FIELDS,
-    *("position", "deleted_with_id", "project_version"),
+    *("position", "deleted_with_id", "project_version", "depth"),
     *("version", "revision", "updated_at"),
 )
 # What a new task in the owner's inbox may have for nothing to be read.
@@ -220,6 +220,7 @@ def write(work: UnitOfWork) -> None:
     if changed and written != len(changed):
         raise TaskNotFound
     work.labels.write()
+    work.traces.write(work.tasks, work.context.now)
     events.write(task_events(work), work.context.now)
     count_created(work)
 

@@ -17,10 +17,11 @@ from taskapi.api.errors import Conflict
 from taskapi.api.preconditions import NO_PRECONDITION, Precondition
 from tasks import access, usage
 from tasks.labels import label_to_dict
-from tasks.models import Label, Task, TaskLabel, etag, label_key
+from tasks.models import Kind, Label, Task, TaskLabel, etag, label_key
 from tasks.operations import relabel
 from tasks.operations.context import ActorContext
 from tasks.operations.spaces import Space, lock_spaces, release_unchanged
+from tasks.operations.tombstones import bury
 
 # One request stays short, and so does the time for which the owner's other writes wait:
 # an updated row is written to every index, to that of its text at 7 µs a character. A
@@ -49,8 +50,9 @@ class LockedLabel:
 
     def delete(self) -> None:
         """Call when no task has it."""
-        self.space.is_changed = True
+        pk = self.label.pk
         self.label.delete()
+        bury(self.space, Kind.LABEL, [(None, pk)], self.context.now)
 
 
 def create_label(values: Mapping[str, Any], context: ActorContext) -> Label:

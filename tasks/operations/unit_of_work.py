@@ -25,6 +25,7 @@ from tasks.operations.changes import (
 from tasks.operations.context import ActorContext
 from tasks.operations.labels import TaskLabels
 from tasks.operations.spaces import Space
+from tasks.operations.tombstones import Traces
 from tasks.operations.trees import Trees
 from tasks.positions import last_position
 
@@ -55,6 +56,8 @@ class UnitOfWork:
     members: dict[tuple[UUID, UUID], bool] = field(default_factory=dict)
     # What webhooks are told of: the tasks, and the most telling of what was done.
     told: dict[UUID, str] = field(default_factory=dict)
+    # What those who follow changes are told besides.
+    traces: Traces = field(default_factory=Traces)
     # How many tasks were put last among their siblings.
     put_last: int = 0
 
@@ -153,6 +156,7 @@ class UnitOfWork:
         self.trees.expanded.add(task.pk)  # nothing is below a new task
         if values.get("parent_id"):
             placement.require_parent(self, task, project_id, values["parent_id"])
+            task.depth = placement.depth_below(self, values["parent_id"])
         self.complete(task, values)
         task.apply_values(values, now=now)
         require_dates(task.start_at, task.due_at)
@@ -217,6 +221,7 @@ class UnitOfWork:
             values = {"deleted_at": None, "deleted_with_id": None}
             added = 1 + len(below) if each is task else 0
             self.apply(each, values | placement.restored(self, each, added))
+            each.depth = placement.depth_below(self, each.parent_id)
         return task
 
     def copy(self, operation: Copy, task: Task) -> Task:
@@ -231,13 +236,22 @@ class UnitOfWork:
 
     def apply(self, task: Task, values: dict[str, Any]) -> Task:
         """Set model fields, and record what differs."""
+        place = task.project_id, task.deleted_at
         change = task.apply(values, now=self.context.now)
         if change:
             if not task._state.adding:  # else its insert has the final values
                 self.changed[task.pk] = task
                 self.labels.follow(task, values)
+                self.traces.follow(task, *place)
             self.record_change(task, change)
         return task
+
+    def set_depth(self, task: Task, depth: int) -> None:
+        """Of a task with whatever is above it; clients see nothing of this."""
+        task.depth = depth
+        if not task._state.adding:
+            self.changed[task.pk] = task
+            task.revision = self.spaces[task.user_id].revision
 
     def record_change(self, task: Task, change: TaskChange) -> None:
         if space := self.spaces.get(task.user_id):

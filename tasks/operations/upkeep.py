@@ -15,6 +15,7 @@ from taskapi.db.writes import update_rows
 from tasks.models import (
     FormerMember,
     Invitation,
+    Kind,
     Membership,
     Project,
     ProjectChange,
@@ -23,7 +24,9 @@ from tasks.models import (
 from tasks.operations.context import ActorContext
 from tasks.operations.members import unassign
 from tasks.operations.projects import locked
-from tasks.operations.spaces import lock_spaces
+from tasks.operations.purge import purge_batch
+from tasks.operations.spaces import finish, lock_spaces
+from tasks.operations.tombstones import bury, lock_some
 from tasks.positions import MAX_LENGTH, last_position, positions_between
 
 # Neighbours with longer positions get new ones, too.
@@ -49,13 +52,18 @@ def remove_destroyed(size: int) -> int:
     tasks = Task.objects.filter(project=OuterRef("pk"))
     with_tasks = destroyed.filter(Exists(tasks.live()))
     if project := with_tasks.order_by("pk").first():
-        return Task.objects.filter(project=project).live().hard_delete_batch(size)
+        return purge_batch(Task.objects.filter(project=project).live(), size)
     empty = destroyed.filter(~Exists(tasks))
     for model in (Membership, FormerMember, Invitation, ProjectChange):
         rows = model._default_manager.filter(project__in=empty)
         if count := delete_batch(rows, size):
             return count
-    return delete_batch(empty, size)
+    spaces = lock_some({*empty.values_list("owner_id", flat=True)[:size]})
+    for space in spaces.values():
+        of_space = empty.filter(owner_id=space.owner_id).order_by("pk")
+        bury(space, Kind.PROJECT, [(None, each.pk) for each in of_space[:size]])
+    finish(spaces.values())
+    return delete_batch(empty.filter(owner_id__in=spaces) if spaces else empty, size)
 
 
 def unassign_former(now: datetime) -> int:
