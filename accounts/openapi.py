@@ -387,7 +387,7 @@ class PersonalTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-un
         needed = needed_scope(auto_schema.view, auto_schema.method.lower())
         if needed is None:
             return None
-        return {self.name: [needed] if needed else []}
+        return {self.name: needed.split()}
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return {

@@ -1,7 +1,8 @@
 """The scopes of personal tokens, and what each operation asks of one.
 
 A view declares in `token_scopes` for each of its HTTP methods the scope that a personal
-token needs, ANY_TOKEN if every token will do, or None if only a signed-in session may.
+token needs, or several with spaces between them (RFC 6750 section 3), ANY_TOKEN if
+every token will do, or None if only a signed-in session may.
 A method that is not declared takes no personal token.
 """
 
@@ -39,6 +40,7 @@ def by_method(*, read: Scope, write: Scope) -> TokenScopes:
 
 TASKS = by_method(read=Scope.TASKS_READ, write=Scope.TASKS_WRITE)
 WEBHOOKS: TokenScopes = dict.fromkeys(("get", *WRITES), Scope.WEBHOOKS_MANAGE)
+CHANGES: TokenScopes = {"get": f"{Scope.TASKS_READ} {Scope.PROJECTS_READ}"}
 PROJECTS = by_method(read=Scope.PROJECTS_READ, write=Scope.PROJECTS_WRITE)
 
 
@@ -52,7 +54,8 @@ class InsufficientScope(PermissionDenied):
         if needed is None:
             super().__init__("A personal token cannot do this; sign in.")
         else:
-            super().__init__(f"This takes a token with the scope {needed}.")
+            named = " and ".join(needed.split())
+            super().__init__(f"This takes a token with the scope {named}.")
             challenge = f'{challenge}, scope="{needed}"'
         self.headers = {"WWW-Authenticate": challenge}
 
@@ -66,5 +69,6 @@ def needed_scope(view: Any, method: str) -> str | None:
 def is_granted(needed: str | None, scopes: Collection[str]) -> bool:
     if needed is None:
         return False
-    granting = {needed, IMPLIED_BY.get(needed)}
-    return needed == ANY_TOKEN or not granting.isdisjoint(scopes)
+    return all(
+        not {each, IMPLIED_BY.get(each)}.isdisjoint(scopes) for each in needed.split()
+    )

@@ -56,9 +56,11 @@ HEADERS = {
         text('^Bearer( error="invalid_token")?$'),
     ),
     "Scope-WWW-Authenticate": header(
-        "With INSUFFICIENT_SCOPE: Bearer, and the scope that a personal token needs "
+        "With INSUFFICIENT_SCOPE: Bearer, and the scopes that a personal token needs "
         "(RFC 6750); without one where only a signed-in session may.",
-        text('^Bearer error="insufficient_scope"(, scope="[a-z]+:[a-z]+")?$'),
+        text(
+            '^Bearer error="insufficient_scope"(, scope="[a-z]+:[a-z]+( [a-z:]+)*")?$'
+        ),
         required=False,
     ),
     "Allow": header("The allowed methods.", text("^[A-Z]+(, [A-Z]+)*$", minLength=3)),
