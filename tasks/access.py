@@ -23,6 +23,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     UUIDField,
 )
 from rest_framework.exceptions import (
@@ -52,6 +53,7 @@ from tasks.models import (
 # In the queries below.
 USER = Placeholder("user", UUIDField())
 ROLE = "membership_of_principal__role"
+PROJECT_COLUMNS = [field.attname for field in Project._meta.concrete_fields]
 
 
 class TaskNotFound(NotFound):
@@ -131,6 +133,9 @@ class Principal(Protocol):
 
     @property
     def pk(self) -> Any: ...
+
+    @property
+    def revision(self) -> Any: ...
 
     @property
     def reads_projects(self) -> bool: ...
@@ -517,6 +522,72 @@ def get_shares_of(principal: Principal) -> list[Share]:
     """`get_shares` that the token covers, without a statement where there are none."""
     shares = get_shares(principal.pk) if principal.reads_projects else []
     return [each for each in shares if is_covered(principal.project_ids, each.id)]
+
+
+@dataclass(frozen=True)
+class FollowedProject:
+    """A project whose changes are read by themselves, and not with those of a space.
+
+    `revision` is its owner's, `changed_at` the one that last changed the project or the
+    principal's role in it.
+    """
+
+    project: Project
+    role: int
+    revision: int
+    changed_at: int
+
+
+def get_followed(principal: Principal) -> tuple[int, list[FollowedProject]]:
+    """What a principal follows: the revision of the own space, and the projects of
+    others in the order of ids; for a token that covers some projects, those alone.
+
+    One statement, so that all revisions are of one moment; none without projects.
+    """
+    covered = principal.project_ids
+    if not principal.reads_projects or covered == frozenset():
+        return principal.revision, []
+    ids = {f"project{n}": pk for n, pk in enumerate(covered or ())}
+    count = None if covered is None else len(ids)
+    rows = followed_query(count).rows(ids | {"user": principal.pk})
+    followed = []
+    for *columns, role, changed_at, revision, _ in rows:
+        project = Project.from_db("default", PROJECT_COLUMNS, columns)
+        role = role_of(is_own=project.owner_id == principal.pk, role=role)
+        changed_at = max(project.revision, changed_at or 0)
+        followed.append(FollowedProject(project, role, revision, changed_at))
+    return rows[0][-1] if rows else principal.revision, followed
+
+
+@lru_cache(maxsize=32)
+def followed_query(count: int | None) -> CompiledQuery:
+    """Out of so many projects, or of all, those of others; of the former own ones, too.
+
+    With the role, the revision that gave it, and those of the owner and the user.
+    """
+    live = Project.objects.live().filter(owner__erased_at=None)
+    if count is None:
+        found = with_role(live.filter(memberships__user_id=USER), USER)
+    else:
+        ids: Any = [Placeholder(f"project{n}", UUIDField()) for n in range(count)]
+        may_see = Q(owner_id=USER) | Q(**{f"{ROLE}__isnull": False})
+        found = with_role(live.filter(pk__in=ids), USER).filter(may_see)
+    mine = get_user_model()._base_manager.filter(pk=USER).values("revision")
+    columns = (ROLE, "membership_of_principal__revision", "owner__revision")
+    found = found.annotate(own_revision=Subquery(mine)).order_by("pk")
+    return CompiledQuery.compile(
+        found.values_list(*PROJECT_COLUMNS, *columns, "own_revision")
+    )
+
+
+def restored_projects(owner_id: UUID, after: int, until: int) -> list[UUID]:
+    """Those of an own space that came out of the trash between these revisions, and are
+    not there again.
+    """
+    found = Project.objects.live().filter(
+        owner_id=owner_id, restored_revision__gt=after, restored_revision__lte=until
+    )
+    return list(found.order_by("pk").values_list("pk", flat=True))
 
 
 def projects_visible_to(

@@ -4,6 +4,7 @@ from django.urls import path
 
 from taskapi.api import path_converters
 from tasks.views import HistoryViewSet, TaskViewSet, TrashViewSet
+from tasks.views.changes import ChangesView
 from tasks.views.comments import CommentViewSet
 from tasks.views.export import ExportViewSet
 from tasks.views.labels import LabelViewSet
@@ -82,5 +83,6 @@ urlpatterns = [
         "webhooks/<id:id>/deliveries/<id:delivery_id>/redeliver",
         DeliveryViewSet.as_view({"post": "redeliver"}),
     ),
+    path("changes", ChangesView.as_view()),
     path("people", PeopleView.as_view()),
 ]

@@ -255,6 +255,7 @@ IDEMPOTENCY_MODEL = "tasks.IdempotencyRecord"
 OPENAPI_MODULES = [
     "accounts.openapi",
     "tasks.openapi",
+    "tasks.openapi.changes",
     "tasks.openapi.comments",
     "tasks.openapi.labels",
     "tasks.openapi.projects",

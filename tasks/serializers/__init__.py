@@ -1,6 +1,7 @@
 """Bodies of requests and responses, one module per resource."""
 
 from tasks.serializers.batch import BatchResultSerializer, BatchSerializer, locate
+from tasks.serializers.changes import ChangesSerializer
 from tasks.serializers.comments import (
     CommentCreateSerializer,
     CommentSerializer,
@@ -57,6 +58,7 @@ from tasks.serializers.webhooks import (
 __all__ = [
     "BatchResultSerializer",
     "BatchSerializer",
+    "ChangesSerializer",
     "CommentCreateSerializer",
     "CommentSerializer",
     "CommentUpdateSerializer",

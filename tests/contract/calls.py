@@ -240,6 +240,7 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "getComment": comment,
     "updateComment": lambda world: comment(world, {"text": "Done"}),
     "deleteComment": comment,
+    "listChanges": lambda world: Call(),
     "listPeople": lambda world: Call(query=f"?ids={world.alice.pk}"),
     "listLabels": lambda world: Call(query=f"?project={world.project_id}"),
     "createLabel": lambda world: Call(body={"name": "garden"}),

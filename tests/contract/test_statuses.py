@@ -4,6 +4,7 @@ What the answers look like is judged by the plugin, as for every other test.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from rest_framework.views import APIView
 from taskapi.api.rate_limit import RateLimit
 from taskapi.http import health
 from tasks.models import Project, Task, Webhook, inbox_id
+from tasks.sync.state import State
 from tests.contract.calls import CALLS, Call, World
 from tests.contract.document import JSON, METHODS, Operation, document, fault
 from tests.factories import make_session, make_task, make_user
@@ -242,6 +244,13 @@ def find_too_many_tasks(attempt: Attempt) -> Any:
     return attempt.send()
 
 
+def come_too_late(attempt: Attempt) -> Any:
+    long_ago = timezone.now() - timedelta(days=31)
+    token = State.new(long_ago).encode(attempt.world.alice.pk)
+    attempt.call.query = f"?since={token}"
+    return attempt.send()
+
+
 def have_all_labels(attempt: Attempt) -> Any:
     attempt.settings.QUOTA_LABELS = 1
     attempt.world.label()
@@ -319,7 +328,7 @@ SCOPED = (
     *("changeEmail", "confirmEmail", "changePassword", "logoutAll", "listSessions"),
     *("endSession", "listTokens", "revokeToken", "getMe", "updateMe", "exportMe"),
     *("eraseMe", "listPeople", "listProjects", "listTrashedProjects", "listTrash"),
-    "emptyTrash",
+    *("emptyTrash", "listChanges"),
 )
 PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
     200: succeed,
@@ -334,6 +343,7 @@ PROVOCATIONS: dict[int, Callable[[Attempt], Any]] = {
     405: use_other_methods,
     406: want_a_picture,
     409: run_twice_at_once,
+    410: come_too_late,
     412: expect_another_version,
     413: send_too_much,
     415: name_another_charset,

@@ -205,6 +205,7 @@ PLANS |= {
     "deleteLabel": on("label"),
     "getTrashedTask": on("trashed"),
     "emptyTrash": plain(),
+    "listChanges": plain(),
     "listPeople": lambda where, _: Call(query=f"?ids={where.owner.pk}"),
     "listTrash": plain(),
     "destroyTask": on("trashed"),

@@ -58,6 +58,7 @@ updateComment             403   ok    403   403   409   404   403
 deleteComment             ok    ok    403   403   409   404   403
 updateComment:last-words  403   403   403   403   409   404   403
 deleteComment:last-words  ok    403   403   403   409   404   403
+listChanges               sees  sees  none  none  sees  none  none
 listPeople                sees  sees  sees  none  sees  sees  sees
 listLabels                sees  none  none  none  sees  none  none
 listLabels:project=       sees  sees  403   403   sees  400   403

@@ -47,6 +47,7 @@ updateComment             403   403   ok    403   403   403   409   409   404   
 deleteComment             403   403   ok    ok    ok    403   409   409   404   404
 updateComment:last-words  403   403   403   403   403   403   409   409   404   404
 deleteComment:last-words  403   403   403   ok    ok    403   409   409   404   404
+listChanges               none  sees  sees  sees  sees  none  sees  sees  none  sees
 listPeople                none  sees  sees  sees  sees  sees  sees  sees  sees  sees
 listLabels                none  none  none  none  sees  none  none  sees  none  sees
 listLabels:project=       403   sees  sees  sees  sees  403   sees  sees  400   400
@@ -94,7 +95,7 @@ WHO = {
     "t-ed": ("editor", "trashed"),
     "t-own": ("owner", "trashed"),
 }
-PATHS = r"/api/(tasks|projects|labels|people|invitations)(/.*)?"
+PATHS = r"/api/(tasks|projects|labels|changes|people|invitations)(/.*)?"
 OPERATIONS = {
     name: operation
     for name, operation in document().operations.items()

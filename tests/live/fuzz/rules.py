@@ -39,10 +39,10 @@ def key_came_before(request: Any, answer: Answer) -> bool:
 def cursor_is_made_up(request: Any, answer: Answer) -> bool:
     """Only what the server signed is a cursor, and only without a page."""
     asked = parse_qs(urlsplit(request.url).query, keep_blank_values=True)
-    if answer.status != 400 or "cursor" not in asked:
+    if answer.status != 400 or not {"cursor", "since"} & asked.keys():
         return False
     fields = {detail["field"] for detail in told(answer).get("details", [])}
-    return fields <= {"cursor", "page"} and bool(fields)
+    return fields <= {"cursor", "page", "since"} and bool(fields)
 
 
 def mark_is_not_of_the_format(request: Any, answer: Answer) -> bool:

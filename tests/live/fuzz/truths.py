@@ -286,6 +286,10 @@ TRUTHS: dict[str, Callable[[Any, Client], None]] = {
 }
 
 
+# Parameters of which only the server makes values.
+SIGNED = {"cursor", "since"}
+
+
 def make_possible(case: Any, patterns: dict[str, str]) -> None:
     """What the coverage phase calls valid, and combines everything else with: a made-up
     cursor beside a page, and a header that its pattern does not let through.
@@ -293,8 +297,8 @@ def make_possible(case: Any, patterns: dict[str, str]) -> None:
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     about = getattr(case.meta.phase.data, "parameter", None)
-    if case.meta.phase.name.name == "COVERAGE" and about != "cursor":
-        case.query = {name: case.query[name] for name in case.query if name != "cursor"}
+    if case.meta.phase.name.name == "COVERAGE" and about not in SIGNED:
+        case.query = {n: case.query[n] for n in case.query if n not in SIGNED}
     for name in patterns.keys() & set(case.headers):
         if not re.search(patterns[name], case.headers[name]):
             case.headers[name] = "*"
