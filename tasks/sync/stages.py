@@ -6,6 +6,7 @@ then projects, members, labels, tasks with parents first, and comments.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -116,9 +117,19 @@ def upsert_project(project: Project, role: int) -> Item:
     return upsert("project", str(project.pk), project_to_dict(project, role))
 
 
+def is_hidden(source: Source, project_deleted_at: datetime | None) -> bool:
+    """Whether a project in the trash hides it.
+
+    Of a project that is followed by itself, the access has been decided for the whole
+    page: if it is in the trash for this moment only, nobody would send what was left
+    out of the page.
+    """
+    return source.scope == OWNER and project_deleted_at is not None
+
+
 def show_member(row: Row, source: Source) -> Item | None:
-    project_id, user_id, role, joined_at, *hidden_since = row
-    if any(hidden_since):
+    project_id, user_id, role, joined_at, project_deleted_at, erased_at = row
+    if erased_at or is_hidden(source, project_deleted_at):
         return None
     data = {
         "projectId": str(project_id),
@@ -136,7 +147,7 @@ def show_label(row: Row, source: Source) -> Item:
 
 def show_task(row: Row, source: Source) -> Item | None:
     *values, deleted_at, project_deleted_at = row
-    if deleted_at or project_deleted_at:
+    if deleted_at or is_hidden(source, project_deleted_at):
         return None if source.is_new else remove("task", str(values[0]))
     data = task_to_dict(values)
     return upsert("task", data["id"], data)
@@ -144,7 +155,7 @@ def show_task(row: Row, source: Source) -> Item | None:
 
 def show_comment(row: Row, source: Source) -> Item | None:
     *values, task_deleted_at, project_deleted_at = row
-    if task_deleted_at or project_deleted_at:
+    if task_deleted_at or is_hidden(source, project_deleted_at):
         return None
     comment = Comment.from_db("default", COMMENT_COLUMNS, values)
     return upsert("comment", str(comment.pk), comment_to_dict(comment))

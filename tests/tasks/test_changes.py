@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 
 from accounts.models import User
+from tasks import access
 from tasks.models import Project, Role, Task
 from tasks.operations import Delete, Move, Update, perform_one
 from tasks.operations.comments import create_comment
@@ -418,4 +419,28 @@ def test_access_that_ends_within_a_round(alice: User, bob: User, follow: Any) ->
     assert body["items"][0]["op"] == "remove"
     assert follower.copy["task"] == {}
     share(project, bob)
+    check(follower)
+
+
+def test_project_that_is_in_the_trash_for_the_time_of_a_page(
+    alice: User, bob: User, follow: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make_project(alice)
+    share(project, bob)
+    task = task_in(project)
+    follower, api = follow(bob), api_of(alice)
+    create_comment(task.pk, "Yes.", author(alice))
+    perform_one(Update({"title": "Changed"}, task.pk), author(alice))
+    get_followed = access.get_followed
+
+    def trash_then(principal: Any) -> Any:
+        found = get_followed(principal)
+        assert api.delete(f"/api/projects/{project.pk}").status_code == 204
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(access, "get_followed", trash_then)
+        follower.page()
+    assert api.post(f"/api/projects/{project.pk}/restore").status_code == 200
+
     check(follower)
