@@ -1,10 +1,11 @@
 """The IANA time zones, by name; settings says where they are read."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 NAME = "timezone"
+SECOND = timedelta(seconds=1)
 SCHEMA = {
     "type": "string",
     "maxLength": 64,
@@ -26,17 +27,31 @@ def parse(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
+def first_moment(day: date, zone: ZoneInfo) -> datetime:
+    """When this day begins in this zone, in UTC; OverflowError at the calendar's ends.
+
+    A midnight that does not exist is the end of the gap; of two, it is the first.
+    """
+    midnight = datetime.combine(day, time.min, tzinfo=zone)
+    at = midnight.astimezone(UTC)
+    if at.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return at
+    # With the offset after the gap: a moment before it.
+    low = midnight.replace(fold=1).astimezone(UTC)
+    while at - low > SECOND:
+        middle = low + (at - low) // 2
+        if middle.astimezone(zone).date() < day:
+            low = middle
+        else:
+            at = middle
+    return at.replace(microsecond=0)
+
+
 def days_from(
     now: datetime, zone: ZoneInfo, days: int = 1
 ) -> tuple[datetime, datetime]:
     """The first moments of the day in this zone and of the first day after so many, in
     UTC.
-
-    A midnight that does not exist is the end of the gap; of two, it is the first.
     """
     day = now.astimezone(zone).date()
-    start, end = (
-        datetime.combine(each, time.min, tzinfo=zone).astimezone(UTC)
-        for each in (day, day + timedelta(days=days))
-    )
-    return start, end
+    return first_moment(day, zone), first_moment(day + timedelta(days=days), zone)
