@@ -49,6 +49,8 @@ TASK_FIELDS = (
     TaskField("assignee_id", "assigneeId", str, in_history=True),
     TaskField("start_at", "startDate", to_rfc3339, in_history=True),
     TaskField("due_at", "dueDate", to_rfc3339, in_history=True),
+    TaskField("is_all_day", "isAllDay", in_history=True),
+    TaskField("time_zone", "timeZone", in_history=True),
     TaskField("completed_at", "completedAt", to_rfc3339, in_history=True),
     TaskField("position", "position"),
     TaskField("version", "version"),

@@ -32,6 +32,7 @@ from taskapi.api import datetimes, time_zones
 from taskapi.api.openapi import EXAMPLE_ID, ref
 from taskapi.db.compiled import Placeholder
 from taskapi.db.text import Contains, Fold, literal
+from tasks.due_days import due_within, placeholders, values_of
 from tasks.models import (
     Label,
     Priority,
@@ -57,8 +58,6 @@ SORT_NAMES = [f"{sign}{name}" for name in SORTS for sign in ("", "-")]
 DEFAULT_SORT = "-createdAt"
 MAX_IDS, MAX_NAME = 50, 50
 DUE_DAYS = {"today": 1, "week": 7}
-DUE_FROM = Placeholder("due_from", DateTimeField())
-DUE_UNTIL = Placeholder("due_until", DateTimeField())
 # What a label's tasks are sorted by: their time and id, in the index of the label.
 LABEL_KEY = ("labelled_time", "labelled_task")
 # In a shape: the one value is bound.
@@ -440,10 +439,11 @@ class TaskFilter(filters.FilterSet):
         self, tasks: TaskQuerySet, name: str, value: str | Placeholder
     ) -> TaskQuerySet:
         if isinstance(value, Placeholder):
-            return tasks.filter(due_at__gte=DUE_FROM, due_at__lt=DUE_UNTIL)
-        zone = self.form.cleaned_data["timezone"]
-        start, end = time_zones.days_from(self.now, zone, DUE_DAYS[value])
-        return tasks.filter(due_at__gte=start, due_at__lt=end)
+            days: dict[str, Any] = dict(placeholders("due"))
+        else:
+            zone = self.form.cleaned_data["timezone"]
+            days = values_of(self.now, zone, DUE_DAYS[value], "due")
+        return tasks.filter(due_within(days, "due"))
 
     def without_due_date(
         self, tasks: TaskQuerySet, name: str, value: str
@@ -566,9 +566,7 @@ def split(chosen: filters.Filter, value: Any) -> tuple[Any, Any]:
 
 def due_days(values: dict[str, Any], now: datetime) -> dict[str, datetime]:
     """What is bound for `due`, which changes with time."""
-    days = DUE_DAYS[values["due"]]
-    start, end = time_zones.days_from(now, values["timezone"], days)
-    return {"due_from": start, "due_until": end}
+    return values_of(now, values["timezone"], DUE_DAYS[values["due"]], "due")
 
 
 def as_shape(value: Any) -> Any:

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
+from taskapi.api import time_zones
 from taskapi.db.text import ascii_only
 
 # White space as Python defines it: in other languages \s matches less.
@@ -104,6 +105,20 @@ class StrictBooleanField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class TimeZoneField(StrictCharField):
+    """The name of an IANA time zone."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        try:
+            return time_zones.parse(name).key
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), "invalid") from error
 
 
 class IdField(serializers.UUIDField):

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from taskapi.api import time_zones
 from tasks.admin import actions, search
 from tasks.admin.errors import OperationForm
 from tasks.admin.fields import LabelNamesField, UnstrippedCharField
@@ -30,6 +31,13 @@ class TaskForm(OperationForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.initial.setdefault("label_names", self.instance.labels)
+
+    def clean_time_zone(self) -> str | None:
+        name: str = self.cleaned_data["time_zone"]
+        try:
+            return time_zones.parse(name).key if name else None
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
 
 
 class TrashFilter(admin.SimpleListFilter):

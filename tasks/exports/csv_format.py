@@ -15,7 +15,11 @@ BYTE_ORDER_MARK = "\ufeff"
 TEXTS = {"title", "description", "labels", "email"}
 SEPARATOR = ","  # of labels, whose names contain none
 # An empty format_cell is null in these columns, and absent in the others.
-NULLABLE = {"description", "parentId", "assigneeId", "startDate", "dueDate"}
+NULLABLE = {
+    *("description", "parentId", "assigneeId"),
+    *("startDate", "dueDate", "timeZone"),
+}
+BOOLEANS = {"true": True, "false": False}
 
 
 def write(
@@ -47,6 +51,8 @@ def to_csv(rows: Iterable[list[Any]]) -> str:
 def format_cell(name: str, value: Any) -> Any:
     if isinstance(value, list):
         value = SEPARATOR.join(value) or None
+    if isinstance(value, bool):
+        value = str(value).lower()
     return escape_formula(value) if name in TEXTS and value is not None else value
 
 
@@ -82,5 +88,7 @@ def parse_cell(name: str, value: str) -> Any:
         return unescape_formula(value).split(SEPARATOR)
     if name in TEXTS:
         return unescape_formula(value)
+    if name == "isAllDay":  # spreadsheets write their own in capitals
+        return BOOLEANS.get(value.lower(), value)
     is_number = name == "version" and re.fullmatch("[0-9]{1,10}", value, re.ASCII)
     return int(value) if is_number else value

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from taskapi.api import datetimes
 
 OPENING = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//taskapi//taskapi//EN\r\n"
 CLOSING = "END:VCALENDAR\r\n"
 STATUS = {"TODO": "NEEDS-ACTION", "IN_PROGRESS": "IN-PROCESS", "DONE": "COMPLETED"}
 # How far a task in progress is (3.8.1.8) is not known.
 PERCENT_COMPLETE = {"TODO": 0, "DONE": 100}
-DATES = {"DUE": "dueDate", "COMPLETED": "completedAt"}
 # 1 is the highest; 1 to 4 are high, 5 is medium, 6 to 9 are low (3.8.1.9).
 PRIORITY = {"URGENT": 1, "HIGH": 3, "MEDIUM": 5, "LOW": 9}
 # Neither TEXT (3.3.11) nor a content line can contain these.
@@ -53,9 +55,17 @@ def optional_lines(row: dict[str, Any]) -> Iterator[str]:
         yield f"CATEGORIES:{','.join(map(escape_text, row['labels']))}"
     if row["status"] in PERCENT_COMPLETE:
         yield f"PERCENT-COMPLETE:{PERCENT_COMPLETE[row['status']]}"
-    for name, field in DATES.items():
-        if row[field]:
-            yield f"{name}:{format_datetime(row[field])}"
+    if row["dueDate"]:
+        yield due_line(row)
+    if row["completedAt"]:
+        yield f"COMPLETED:{format_datetime(row['completedAt'])}"
+
+
+def due_line(row: dict[str, Any]) -> str:
+    if not row["isAllDay"]:
+        return f"DUE:{format_datetime(row['dueDate'])}"
+    day = datetimes.parse(row["dueDate"]).astimezone(ZoneInfo(row["timeZone"]))
+    return f"DUE;VALUE=DATE:{day:%Y%m%d}"
 
 
 def format_datetime(moment: str) -> str:

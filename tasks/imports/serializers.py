@@ -12,7 +12,7 @@ from rest_framework import serializers
 from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import IdField, StrictCharField
 from tasks.models import Status
-from tasks.operations import Import
+from tasks.operations import Import, schedule
 from tasks.operations.unit_of_work import require_dates
 from tasks.serializers.task import TaskCreateSerializer, VersionField
 
@@ -53,6 +53,7 @@ class RowInput(TaskCreateSerializer):
                 {"completedAt": ["Allowed with DONE only."]}
             )
         require_dates(attrs.get("start_at"), attrs.get("due_at"))
+        schedule.follow(attrs)
         return attrs
 
 

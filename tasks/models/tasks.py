@@ -44,10 +44,12 @@ class TaskQuerySet(models.QuerySet["Task"]):
         return self.exclude(TRASHED & EmptiedTrash.of_task())
 
     def overdue(self, now: datetime) -> Self:
-        return self.filter(Q(due_at__lt=now) & ~Q(status=Status.DONE))
+        is_over = Q(day_ends_at=None) | Q(day_ends_at__lte=now)
+        return self.filter(Q(due_at__lt=now) & ~Q(status=Status.DONE) & is_over)
 
     def not_overdue(self, now: datetime) -> Self:
-        return self.filter(Q(due_at=None) | Q(due_at__gte=now) | Q(status=Status.DONE))
+        is_open = Q(due_at=None) | Q(due_at__gte=now) | Q(day_ends_at__gt=now)
+        return self.filter(is_open | Q(status=Status.DONE))
 
     def expired(self, now: datetime) -> Self:
         """Trash past its retention."""
@@ -149,6 +151,13 @@ class Task(models.Model):
     assignee_id = models.UUIDField(null=True, blank=True)
     start_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True)
+    # Due on a whole day of the time zone; then `due_at` is its first moment, and
+    # `day_ends_at` the first of the next day.
+    is_all_day = models.BooleanField(default=False, db_default=False)
+    time_zone = models.CharField(max_length=64, null=True, blank=True)
+    day_ends_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What the clock shows then, kept as if it were UTC: a day is compared with days.
+    due_local = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Orders the tasks of one parent; see tasks.positions.
     position = BytewiseCharField(
@@ -204,7 +213,7 @@ class Task(models.Model):
                 ("task_priority", ["priority"], []),
                 ("task_of_status", ["status", "created_at"], ["priority", "due_at"]),
                 ("task_of_priority", ["priority", "created_at"], ["status", "due_at"]),
-                ("task_of_due", ["due_at"], ["status", "priority"]),
+                ("task_overdue", ["due_at"], ["status", "priority", "day_ends_at"]),
                 ("task_start", ["start_at"], []),
                 ("task_completed", ["completed_at"], []),
                 ("task_position", ["position"], []),
@@ -290,6 +299,7 @@ class Task(models.Model):
     def creation(self) -> TaskChange:
         """The first entry of the history."""
         present = {name for name in HISTORY_FIELDS if getattr(self, name) is not None}
-        if not self.labels:
-            present.discard("labels")
+        present -= {
+            name for name in ("labels", "is_all_day") if not getattr(self, name)
+        }
         return TaskChange.from_diff(dict.fromkeys(present), self)

@@ -32,6 +32,8 @@ TASK: dict[str, Any] = {
     "assigneeId": None,
     "startDate": None,
     "dueDate": NEW_TASK["dueDate"],
+    "isAllDay": False,
+    "timeZone": None,
     "completedAt": None,
     "position": "0655b1f24c80000005d2i",
     "version": 1,

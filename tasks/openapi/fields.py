@@ -11,6 +11,8 @@ TASK_FIELDS = {
     "status": "How far it is.",
     "priority": "How urgent it is; `MEDIUM` unless it is sent.",
     "dueDate": "When it is due; `null` if it has no due date.",
+    "isAllDay": "Whether it is due on a whole day; `dueDate` is its first moment then.",
+    "timeZone": "The IANA time zone of that day; wanted with `isAllDay`.",
     "createdById": "Who made it; `null` if a command did, or that account was erased.",
     "projectId": "The project that it is in.",
     "parentId": "The task that it is a part of; `null` at the top level.",

@@ -20,7 +20,10 @@ if TYPE_CHECKING:  # a unit of work places its tasks
 MAX_DEPTH = 4  # with the root
 MAX_TREE = 500  # tasks under a root
 MAX_POSITION: Any = Task._meta.get_field("position").max_length
-COPIED = ("title", "description", "status", "priority", "start_at", "due_at")
+COPIED = (
+    *("title", "description", "status", "priority"),
+    *("start_at", "due_at", "is_all_day", "time_zone"),
+)
 
 
 def place(

@@ -31,13 +31,14 @@ from tasks.webhooks.events import Event
 # What a write may change of a stored task.
 WRITTEN_COLUMNS = (
     *HISTORY_FIELDS,
+    *("day_ends_at", "due_local"),
     *("position", "deleted_with_id", "project_version"),
     *("version", "revision", "updated_at"),
 )
 # What a new task in the owner's inbox may have for nothing to be read.
 PLAIN_VALUES = {
     *("title", "description", "status", "priority", "start_at", "due_at"),
-    *("project_id", "completed_at"),
+    *("is_all_day", "time_zone", "project_id", "completed_at"),
 }
 # Of the tasks that one statement inserts. The trigram index takes 7 µs for a character
 # of random text, so a batch of half a million would exceed `statement_timeout`, and

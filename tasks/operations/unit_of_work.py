@@ -12,7 +12,7 @@ from taskapi.db.instances import new
 from tasks import access
 from tasks.access import ProjectAccess, TaskNotFound
 from tasks.models import Role, Task, TaskChange, inbox_id
-from tasks.operations import placement
+from tasks.operations import placement, schedule
 from tasks.operations.changes import (
     Copy,
     Create,
@@ -154,6 +154,7 @@ class UnitOfWork:
         if values.get("parent_id"):
             placement.require_parent(self, task, project_id, values["parent_id"])
         self.complete(task, values)
+        schedule.complete(task, values)
         task.apply_values(values, now=now)
         require_dates(task.start_at, task.due_at)
         self.created.append(task)
@@ -200,6 +201,7 @@ class UnitOfWork:
         values = dict(operation.values)
         placement.place(self, operation, task, values)
         self.complete(task, values)
+        schedule.complete(task, values)
         self.apply(task, values)
         require_dates(task.start_at, task.due_at)
         return task

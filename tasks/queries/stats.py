@@ -7,30 +7,41 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import BigIntegerField, DateTimeField
+from django.db.models import BigIntegerField
 from django.utils import timezone
 
-from taskapi.api import time_zones
 from taskapi.api.pagination import MAX_COUNT
 from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment, WeightedCache
+from tasks.due_days import placeholders, values_of
 from tasks.filters import DEFAULT_SORT, Shape, due_days
 from tasks.models import Priority, Status
 from tasks.queries import search
 from tasks.queries.list import COMPILED_LISTS, NOW, TEXT
 from tasks.queries.sources import MAX_WEIGHT, Selection, Sources, weight
 
-COLUMNS = ("project_id", "status", "priority", "due_at", "created_at", "id")
+COLUMNS = (
+    *("project_id", "status", "priority", "created_at", "id"),
+    *("due_at", "is_all_day", "due_local", "day_ends_at"),
+)
 LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
 OFFSET: SQLFragment = (" OFFSET %s", [Placeholder("offset", BigIntegerField())])
-TODAY, TOMORROW = (Placeholder(n, DateTimeField()) for n in ("today", "tomorrow"))
+TODAY = [*placeholders("today").values()]
 NEWEST_FIRST = ' ORDER BY x."created_at" DESC, x."id" DESC'
 OPEN = f"\"status\" <> '{Status.DONE}'"
 COUNTS: dict[str, SQLFragment] = {
     "total": ("1 = 1", []),
     **{each.value: (f"\"status\" = '{each}'", []) for each in Status},
     **{each.name: (f'"priority" = {each.value}', []) for each in Priority},
-    "overdue": (f'"due_at" < %s AND {OPEN}', [NOW]),
-    "due_today": (f'"due_at" >= %s AND "due_at" < %s AND {OPEN}', [TODAY, TOMORROW]),
+    "overdue": (
+        f'"due_at" < %s AND ("day_ends_at" IS NULL OR "day_ends_at" <= %s) AND {OPEN}',
+        [NOW, NOW],
+    ),
+    # As tasks.due_days has it for lists.
+    "due_today": (
+        'CASE WHEN "is_all_day" THEN "due_local" >= %s AND "due_local" < %s'
+        f' ELSE "due_at" >= %s AND "due_at" < %s END AND {OPEN}',
+        [*TODAY[2:4], *TODAY[:2]],
+    ),
 }
 
 
@@ -56,7 +67,7 @@ class CompiledStats:
         if "due" in filters:
             values |= due_days(filters, now)
         values |= {"limit": MAX_COUNT, "offset": MAX_COUNT}
-        values["today"], values["tomorrow"] = time_zones.days_from(now, zone)
+        values |= values_of(now, zone, 1, "today")
         rows = self.counts.rows(values) if self.parts else []
         sums = [sum(column) for column in zip(*(row[1:] for row in rows), strict=True)]
         counts: dict[str, Any] = dict.fromkeys(COUNTS, 0)

@@ -7,7 +7,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from taskapi.api.datetimes import RFC3339DateTimeField
-from taskapi.api.fields import IdField, StrictCharField, StrictChoiceField
+from taskapi.api.fields import (
+    IdField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictChoiceField,
+    TimeZoneField,
+)
 from taskapi.api.preconditions import Precondition
 from taskapi.api.serializers import StrictSerializer
 from tasks.fields import get_values, split_labels, task_to_dict, to_rfc3339
@@ -88,6 +94,8 @@ class TaskCreateSerializer(StrictSerializer):
     assigneeId = IdField(source="assignee_id", allow_null=True, required=False)
     startDate = RFC3339DateTimeField(source="start_at", allow_null=True, required=False)
     dueDate = RFC3339DateTimeField(source="due_at", allow_null=True, required=False)
+    isAllDay = StrictBooleanField(source="is_all_day", required=False)
+    timeZone = TimeZoneField(source="time_zone", allow_null=True, required=False)
 
     read_only_echoes = frozenset(
         {
@@ -166,6 +174,8 @@ class TaskSerializer(serializers.Serializer[Task]):
     assigneeId = serializers.UUIDField(allow_null=True)
     startDate = serializers.DateTimeField(allow_null=True)
     dueDate = serializers.DateTimeField(allow_null=True)
+    isAllDay = serializers.BooleanField()
+    timeZone = serializers.CharField(max_length=64, allow_null=True)
     completedAt = serializers.DateTimeField(allow_null=True)
     position = serializers.CharField(max_length=1000)
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)

@@ -99,6 +99,34 @@ def test_filter_of_no_project_shows_nothing(
         assert rows(page) == []
 
 
+# When it is due
+
+
+def test_whole_day_is_checked_as_in_the_api(browser: Client, task: Task) -> None:
+    url = f"{TASKS}{task.pk}/change/"
+    whole = {"is_all_day": "on", "due_at_0": "2026-12-31", "due_at_1": "09:00:00"}
+    for zone, problem in (
+        ("", "Required with isAllDay."),
+        ("Mars", "Send the name of an IANA time zone"),
+        ("Europe/Berlin", "begins at 2026-12-30T23:00:00Z."),
+    ):
+        sent = form(browser.get(url)) | whole | {"time_zone": zone}
+        page = browser.post(url, sent)
+        assert problem in page.content.decode()
+    submit(browser, url, time_zone="UTC", **whole | {"due_at_1": "00:00:00"})
+
+    task.refresh_from_db()
+    assert (task.is_all_day, task.time_zone, task.version) == (True, "UTC", 2)
+    assert task.day_ends_at
+
+
+def test_page_without_a_time_zone_changes_none(browser: Client, task: Task) -> None:
+    submit(browser, f"{TASKS}{task.pk}/change/", title="Other")
+
+    task.refresh_from_db()
+    assert (task.time_zone, task.version) == (None, 2)
+
+
 # Labels
 
 

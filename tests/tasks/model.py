@@ -15,6 +15,8 @@ DEFAULTS: dict[str, Any] = {
     "assigneeId": None,
     "startDate": None,
     "dueDate": None,
+    "isAllDay": False,
+    "timeZone": None,
     "completedAt": None,
 }
 DELETED = {"deletedAt": NOW}

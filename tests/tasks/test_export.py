@@ -26,6 +26,7 @@ NOON = at("2026-06-15T12:00:00")
 FIELDS = [
     *["id", "userId", "createdById", "projectId", "parentId", "title", "description"],
     *["status", "priority", "labels", "assigneeId", "startDate", "dueDate"],
+    *["isAllDay", "timeZone"],
     *["completedAt", "position", "version", "createdAt", "updatedAt"],
 ]
 Wire = dict[str, Any]
@@ -115,6 +116,7 @@ def test_csv_has_a_column_for_each_field(
     plain = {"description": {"": "'", None: ""}}
     for row in whole:
         row["labels"] = ",".join(row["labels"])
+        row["isAllDay"] = "false"
     assert records == [
         [str(plain.get(name, {}).get(row[name], row[name] or "")) for name in FIELDS]
         for row in whole

@@ -14,7 +14,7 @@ from tasks.operations import ActorContext, Create, Delete, perform, perform_one
 JSON = "application/json"
 ACCEPTED = (
     "projectId, parentId, title, description, status, priority, labels, assigneeId, "
-    "startDate, dueDate"
+    "startDate, dueDate, isAllDay, timeZone"
 )
 
 
@@ -28,6 +28,8 @@ def untouched(owner: User) -> dict[str, Any]:
         "labels": [],
         "assigneeId": None,
         "startDate": None,
+        "isAllDay": False,
+        "timeZone": None,
         "completedAt": None,
         "position": ANY,
     }
