@@ -34,6 +34,16 @@ def split_labels(labels: str) -> list[str]:
     return labels.split(",") if labels else []
 
 
+def split_recurrence(text: str) -> dict[str, str]:
+    """As in a response, from the column; neither part contains a space."""
+    origin, zone, rule = text.split(" ")
+    return {"rule": rule, "timeZone": zone, "from": origin}
+
+
+def join_recurrence(said: Mapping[str, str]) -> str:
+    return f"{said['from']} {said['timeZone']} {said['rule']}"
+
+
 # In the order of a response.
 TASK_FIELDS = (
     TaskField("id", "id", str),
@@ -52,6 +62,9 @@ TASK_FIELDS = (
     TaskField("is_all_day", "isAllDay", in_history=True),
     TaskField("time_zone", "timeZone", in_history=True),
     TaskField("completed_at", "completedAt", to_rfc3339, in_history=True),
+    TaskField("recurrence", "recurrence", split_recurrence, in_history=True),
+    TaskField("series_id", "seriesId", str, in_history=True),
+    TaskField("next_task_id", "nextTaskId", str, in_history=True),
     TaskField("position", "position"),
     TaskField("version", "version"),
     TaskField("created_at", "createdAt", to_rfc3339),

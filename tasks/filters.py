@@ -331,6 +331,7 @@ class TaskFilter(filters.FilterSet):
     createdBy = id_filter(
         "created_by_id", "by_id", "Made by this account, or by `me`.", "me"
     )
+    series = id_filter("series_id", "by_id", "All occurrences of this series.")
     label = with_schema(
         {
             "type": "string",

@@ -20,6 +20,7 @@ from tasks.views.projects import (
     ProjectViewSet,
     TrashedProjectViewSet,
 )
+from tasks.views.recurrence import RecurrenceViewSet
 from tasks.views.webhooks import DeliveryViewSet, WebhookViewSet
 
 __all__ = ["path_converters", "urlpatterns"]  # the former registers `id`
@@ -48,6 +49,10 @@ urlpatterns = [
     path("tasks/<id:id>/restore", TaskViewSet.as_view({"post": "restore"})),
     path("tasks/<id:id>/move", PlacementViewSet.as_view({"post": "move"})),
     path("tasks/<id:id>/copy", PlacementViewSet.as_view({"post": "copy"})),
+    path("tasks/<id:id>/skip", RecurrenceViewSet.as_view({"post": "skip"})),
+    path(
+        "tasks/<id:id>/occurrences", RecurrenceViewSet.as_view({"get": "occurrences"})
+    ),
     path("labels", LabelViewSet.as_view(LIST)),
     path("labels/<id:id>", LabelViewSet.as_view(WITHOUT_PUT)),
     path("tasks/<id:id>/history", HistoryViewSet.as_view({"get": "history"})),

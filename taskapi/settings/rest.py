@@ -91,6 +91,7 @@ SPECTACULAR_SETTINGS = {
         "Role": "accounts.models.Role",
         "Status": "tasks.models.Status",
         "Priority": "tasks.models.Priority.names",
+        "RecurrenceOrigin": "tasks.recurrence.series.ORIGINS",
     },
 }
 

@@ -116,6 +116,7 @@ class TaskAdmin(RestorableModelAdmin):
         "project",
         "parent",
         "assignee",
+        "recurrence",
         "completed_at",
         "version",
         "created_at",

@@ -2,9 +2,12 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from taskapi.api.parsers import strict_json
 
 # Spreadsheets run a format_cell that starts with one of these (OWASP, "CSV Injection").
 FORMULA_STARTS = "=+\\-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
@@ -18,6 +21,7 @@ SEPARATOR = ","  # of labels, whose names contain none
 NULLABLE = {
     *("description", "parentId", "assigneeId"),
     *("startDate", "dueDate", "timeZone"),
+    *("recurrence", "seriesId", "nextTaskId"),
 }
 BOOLEANS = {"true": True, "false": False}
 
@@ -51,8 +55,8 @@ def to_csv(rows: Iterable[list[Any]]) -> str:
 def format_cell(name: str, value: Any) -> Any:
     if isinstance(value, list):
         value = SEPARATOR.join(value) or None
-    if isinstance(value, bool):
-        value = str(value).lower()
+    if isinstance(value, bool | dict):
+        value = json.dumps(value)
     return escape_formula(value) if name in TEXTS and value is not None else value
 
 
@@ -90,5 +94,14 @@ def parse_cell(name: str, value: str) -> Any:
         return unescape_formula(value)
     if name == "isAllDay":  # spreadsheets write their own in capitals
         return BOOLEANS.get(value.lower(), value)
+    if name == "recurrence":
+        return parse_json(value)
     is_number = name == "version" and re.fullmatch("[0-9]{1,10}", value, re.ASCII)
     return int(value) if is_number else value
+
+
+def parse_json(value: str) -> Any:
+    try:
+        return strict_json(value.encode())
+    except ValueError:
+        return value

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from taskapi.api import datetimes
 from taskapi.db.pages import fetch, in_pages, split
-from tasks.fields import HISTORY_FIELDS
+from tasks.fields import HISTORY_FIELDS, join_recurrence
 from tasks.models import Priority, Task, TaskChange
 
 PAGE_SIZE = 500
@@ -95,6 +95,8 @@ def parse_value(name: str, plain: Any) -> Any:
         return Priority[plain].value
     if name == "labels":
         return ",".join(plain)
+    if name == "recurrence":
+        return join_recurrence(plain)
     if name.endswith("_id"):
         return UUID(plain)
     return datetimes.parse(plain) if name.endswith("_at") else plain

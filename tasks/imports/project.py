@@ -153,6 +153,9 @@ class ProjectImport:
         pk = uuid5(project.pk, str(values.pop("id")))
         if parent_id := values.pop("parent_id", None):
             values["parent_id"] = uuid5(project.pk, str(parent_id))
+        for name in ("series_id", "next_task_id"):
+            if of_series := values.get(name):
+                values[name] = uuid5(project.pk, str(of_series))
         assignee_id = user_of(values.pop("assignee", None))
         if assignee_id and self.may_do(project, assignee_id):
             values["assignee_id"] = assignee_id

@@ -7,16 +7,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from taskapi.api.datetimes import RFC3339DateTimeField
 from taskapi.api.fields import IdField, StrictCharField
-from tasks.models import Status
+from tasks.models import Status, Task
 from tasks.operations import Import, schedule
 from tasks.operations.unit_of_work import require_dates
 from tasks.serializers.task import TaskCreateSerializer, VersionField
 
-ORIGIN = ("created_at", "updated_at", "version", "position")
+ORIGIN = (
+    *("created_at", "updated_at", "version", "position"),
+    *("series_id", "next_task_id"),
+)
 POSITION = r"[0-9a-z]{0,999}[1-9a-z]"
 
 
@@ -36,6 +40,8 @@ class RowInput(TaskCreateSerializer):
     createdAt = RFC3339DateTimeField(source="created_at", required=False)
     updatedAt = RFC3339DateTimeField(source="updated_at", required=False)
 
+    seriesId = IdField(source="series_id", allow_null=True, required=False)
+    nextTaskId = IdField(source="next_task_id", allow_null=True, required=False)
     position = serializers.RegexField(f"^{POSITION}$", max_length=1000, required=False)
 
     # An id of the exporting installation; here the e-mail address names the owner.
@@ -53,7 +59,7 @@ class RowInput(TaskCreateSerializer):
                 {"completedAt": ["Allowed with DONE only."]}
             )
         require_dates(attrs.get("start_at"), attrs.get("due_at"))
-        schedule.follow(attrs)
+        schedule.follow(Task(), attrs, timezone.now())
         return attrs
 
 
@@ -71,7 +77,7 @@ class Row:
         return Import(self.values, self.id, origin=self.origin, overwrite=overwrite)
 
     def dump(self) -> str:
-        return json.dumps([self.values, self.origin], default=datetime.isoformat)
+        return json.dumps([self.values, self.origin], default=str)
 
 
 def load(line: int, owner_id: UUID, id: UUID, dumped: str) -> Row:
@@ -83,6 +89,8 @@ def load(line: int, owner_id: UUID, id: UUID, dumped: str) -> Row:
 
 
 def restore_value(name: str, value: Any) -> Any:
+    if value and name.endswith("_id"):
+        return UUID(value)
     return datetime.fromisoformat(value) if value and name.endswith("_at") else value
 
 

@@ -158,6 +158,12 @@ class Task(models.Model):
     day_ends_at = models.DateTimeField(null=True, blank=True, editable=False)
     # What the clock shows then, kept as if it were UTC: a day is compared with days.
     due_local = models.DateTimeField(null=True, blank=True, editable=False)
+    # The origin, time zone and rule, as tasks.fields.split_recurrence reads them.
+    recurrence = models.TextField(null=True, blank=True, editable=False)
+    # The id of the first task of the series.
+    series_id = models.UUIDField(null=True, blank=True, editable=False)
+    next_task_id = models.UUIDField(null=True, blank=True, editable=False)
+    previous_task_id = models.UUIDField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Orders the tasks of one parent; see tasks.positions.
     position = BytewiseCharField(
@@ -195,6 +201,12 @@ class Task(models.Model):
                 name="task_completed_when_done",
             ),
             models.CheckConstraint(condition=~Q(title=""), name="task_title_not_empty"),
+            # A series does not fork, whoever writes.
+            models.UniqueConstraint(
+                fields=["previous_task_id"],
+                condition=Q(previous_task_id__isnull=False),
+                name="task_follows_once",
+            ),
         ]
         # One index per sort, ending in the id that breaks ties; live tasks only,
         # because only the trash asks for others. What the other filters ask for is in
@@ -243,6 +255,11 @@ class Task(models.Model):
                 fields=["user", "created_by_id", "created_at", "id"],
                 name="task_made_by_others",
                 condition=LIVE & ~Q(created_by_id=F("user_id")),
+            ),
+            models.Index(
+                fields=["series_id", "created_at", "id"],
+                name="task_of_series",
+                condition=Q(series_id__isnull=False),
             ),
             models.Index(
                 fields=["deleted_with_id"],

@@ -33,6 +33,7 @@ COMPONENT_NAMES = {
     "TaskReplace": "ReplaceTask",
     "TaskMove": "MoveTask",
     "TaskCopy": "CopyTask",
+    "RecurrenceField": "Recurrence",
     "Version": "RestoreTask",
     "TaskChange": "Change",
 }
@@ -104,6 +105,24 @@ OPERATIONS = {
         response=examples.TASK,
         headers=["Location", "ETag", "Idempotency-Replayed"],
         links=TASK_LINKS,
+        errors=FORBIDDEN,
+    ),
+    "skipTask": Operation(
+        description="The first occurrence after both its due date and now; those that "
+        "are passed over count against COUNT. 409 for a task that does not recur, is "
+        "done, or has its last occurrence. The body is optional; its `version` is a "
+        "precondition, as If-Match is.",
+        request={"version": 1},
+        response=examples.SKIPPED,
+        headers=["ETag", "Idempotency-Replayed"],
+        links=TASK_LINKS,
+        errors=CONDITIONAL,
+    ),
+    "listTaskOccurrences": Operation(
+        description="The occurrences after both its due date and now, in order: the "
+        "first is what the next task will be due at if this one is completed now. None "
+        "for a task that does not recur or is done; none later than 40 years from now.",
+        response=examples.OCCURRENCES,
         errors=FORBIDDEN,
     ),
     "batchTasks": Operation(

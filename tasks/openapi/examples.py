@@ -35,10 +35,28 @@ TASK: dict[str, Any] = {
     "isAllDay": False,
     "timeZone": None,
     "completedAt": None,
+    "recurrence": None,
+    "seriesId": None,
+    "nextTaskId": None,
     "position": "0655b1f24c80000005d2i",
     "version": 1,
     "createdAt": EXAMPLE_CREATED,
     "updatedAt": EXAMPLE_CREATED,
+}
+RECURRENCE = {
+    "rule": "FREQ=WEEKLY;BYDAY=MO",
+    "timeZone": "Europe/Berlin",
+    "from": "DUE",
+}
+SKIPPED = TASK | {
+    "dueDate": "2027-01-11T17:00:00Z",
+    "recurrence": RECURRENCE,
+    "seriesId": EXAMPLE_ID,
+    "version": 2,
+    "updatedAt": EXAMPLE_UPDATED,
+}
+OCCURRENCES = {
+    "items": [{"dueDate": "2027-01-11T17:00:00Z"}, {"dueDate": "2027-01-18T17:00:00Z"}]
 }
 STARTED = TASK | {
     "status": "IN_PROGRESS",

@@ -13,6 +13,18 @@ TASK_FIELDS = {
     "dueDate": "When it is due; `null` if it has no due date.",
     "isAllDay": "Whether it is due on a whole day; `dueDate` is its first moment then.",
     "timeZone": "The IANA time zone of that day; wanted with `isAllDay`.",
+    "recurrence": "When it comes again after it is done; `null` if it does not. Wants "
+    "a `dueDate`.",
+    "seriesId": "What it has in common with the other occurrences; `null` without any.",
+    "nextTaskId": "The next occurrence, made when it was completed; `null` before, and "
+    "at the end of the series.",
+    "rule": "A rule of RFC 5545, DAILY or coarser, without DTSTART.",
+    "Recurrence.timeZone": "The IANA time zone whose wall-clock time is kept.",
+    "RecurrenceRequest.timeZone": "The IANA time zone whose wall-clock time is kept.",
+    "RecurrenceRequest.from": "Whether the rule goes on from the due date, as it does "
+    "unless this is sent, or from when the task was completed.",
+    "Recurrence.from": "Whether the rule goes on from the due date or from when the "
+    "task was completed.",
     "createdById": "Who made it; `null` if a command did, or that account was erased.",
     "projectId": "The project that it is in.",
     "parentId": "The task that it is a part of; `null` at the top level.",

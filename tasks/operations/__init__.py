@@ -14,6 +14,7 @@ from tasks.operations.changes import (
     Move,
     Operation,
     Restore,
+    Skip,
     Update,
 )
 from tasks.operations.context import ActorContext
@@ -32,6 +33,7 @@ __all__ = [
     "Operation",
     "OperationFailed",
     "Restore",
+    "Skip",
     "UnitOfWork",
     "Update",
     "empty_trash",

@@ -43,6 +43,10 @@ class Restore(Operation):
     requires_deleted = True
 
 
+class Skip(Operation):
+    """Move a task that recurs to the next occurrence of its series."""
+
+
 @dataclass(frozen=True)
 class Move(Operation):
     """Put a task under another parent, into another project (`values`), or before or

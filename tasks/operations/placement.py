@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 from taskapi.api.errors import Conflict
 from tasks.access import ProjectAccess
 from tasks.fields import split_labels
-from tasks.models import Task, inbox_id
+from tasks.models import Status, Task, inbox_id
 from tasks.operations.changes import Move, Operation
 from tasks.positions import position_between
 
@@ -238,6 +238,8 @@ def fits(work: UnitOfWork, task: Task, project_id: UUID, added: int) -> bool:
 def copied(work: UnitOfWork, task: Task, target: ProjectAccess) -> dict[str, Any]:
     """The values of a copy in that project."""
     values = {name: getattr(task, name) for name in COPIED}
+    if task.status != Status.DONE:  # else its series goes on where it is
+        values["recurrence"] = task.recurrence
     values["project_id"] = target.id
     if task.labels:
         values["labels"] = split_labels(task.labels)

@@ -44,6 +44,8 @@ PLAIN_VALUES = {
 # of random text, so a batch of half a million would exceed `statement_timeout`, and
 # again each time that it is sent.
 MAX_STATEMENT_CHARACTERS = 50_000
+# PostgreSQL takes 65,535 values with a statement, and a task has some thirty.
+MAX_STATEMENT_TASKS = 1_000
 OWNER = "owner"
 # Stands in an insert for the revision that the same statement gives the owner.
 OWNER_REVISION = f"(SELECT revision FROM {OWNER})"  # noqa: S608
@@ -191,12 +193,12 @@ def text_length(title: str | None, description: str | None) -> int:
 
 
 def in_statements(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    """Group tasks by MAX_STATEMENT_CHARACTERS."""
+    """Group tasks by MAX_STATEMENT_CHARACTERS and MAX_STATEMENT_TASKS."""
     group: list[Task] = []
     room = MAX_STATEMENT_CHARACTERS
     for task in tasks:
         length = text_length(task.title, task.description)
-        if group and length > room:
+        if group and (length > room or len(group) == MAX_STATEMENT_TASKS):
             yield group
             group, room = [], MAX_STATEMENT_CHARACTERS
         group.append(task)

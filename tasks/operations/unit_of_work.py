@@ -12,7 +12,7 @@ from taskapi.db.instances import new
 from tasks import access
 from tasks.access import ProjectAccess, TaskNotFound
 from tasks.models import Role, Task, TaskChange, inbox_id
-from tasks.operations import placement, schedule
+from tasks.operations import placement, schedule, series
 from tasks.operations.changes import (
     Copy,
     Create,
@@ -20,6 +20,7 @@ from tasks.operations.changes import (
     Import,
     Operation,
     Restore,
+    Skip,
     require_match,
 )
 from tasks.operations.context import ActorContext
@@ -76,11 +77,15 @@ class UnitOfWork:
             return self.import_task(operation)
         if isinstance(operation, Copy):
             return self.copy(operation, self.find(operation, Role.VIEWER))
-        task = self.find(operation)
+        return self.change(operation, self.find(operation))
+
+    def change(self, operation: Operation, task: Task) -> Task:
         if isinstance(operation, Delete):
             return self.delete(task)
         if isinstance(operation, Restore):
             return self.restore(task)
+        if isinstance(operation, Skip):
+            return series.skip(self, task)
         return self.update(operation, task)
 
     def find(self, operation: Operation, needed: Role = Role.EDITOR) -> Task:
@@ -153,9 +158,21 @@ class UnitOfWork:
         self.trees.expanded.add(task.pk)  # nothing is below a new task
         if values.get("parent_id"):
             placement.require_parent(self, task, project_id, values["parent_id"])
+        schedule.complete(task, values, now)
+        # What was exported has its next occurrence, or had its last one.
+        found = None if task.series_id else series.find_next(task, values, now)
+        if found:
+            values["next_task_id"] = series.next_id(task.pk)
+        self.add_new(task, values)
+        if found:
+            series.make_next(self, task, found)
+        return task
+
+    def add_new(self, task: Task, values: dict[str, Any]) -> Task:
+        """Add a task that may be where these values say."""
+        self.trees.expanded.add(task.pk)  # nothing is below a new task
         self.complete(task, values)
-        schedule.complete(task, values)
-        task.apply_values(values, now=now)
+        task.apply_values(values, now=self.context.now)
         require_dates(task.start_at, task.due_at)
         self.created.append(task)
         self.trees.add_new(task)
@@ -201,9 +218,14 @@ class UnitOfWork:
         values = dict(operation.values)
         placement.place(self, operation, task, values)
         self.complete(task, values)
-        schedule.complete(task, values)
+        schedule.complete(task, values, self.context.now)
+        found = series.find_next(task, values, self.context.now)
+        if found:
+            values["next_task_id"] = series.next_id(task.pk)
         self.apply(task, values)
         require_dates(task.start_at, task.due_at)
+        if found:
+            series.make_next(self, task, found)
         return task
 
     def delete(self, task: Task) -> Task:

@@ -49,10 +49,23 @@ class Recurrence:
         """The one on this day, at the time of `like`; OverflowError."""
         local = datetime.combine(day, like.time())
         if self.is_all_day:
+            if day == date.max:
+                raise OverflowError("This day has no end.")
             return Occurrence(time_zones.first_moment(day, self.zone), local)
         # With fold 0: the first of two, and with the offset before a gap (section
         # 3.3.5: 02:30 is 03:30 on the day that has none).
         return Occurrence(local.replace(tzinfo=self.zone).astimezone(UTC), local)
+
+    def present(self, at: datetime, local: datetime | None) -> Occurrence:
+        """The one that is due then; `local` is what the clock would show by the rule,
+        which only a time that was moved does not tell.
+        """
+        try:
+            if local and self.occurrence(local.date(), local).at == at:
+                return Occurrence(at, local)
+        except OverflowError:
+            pass
+        return Occurrence(at, self.local(at))
 
     def pattern(
         self, present: Occurrence, after: datetime, anchor: date | None = None
@@ -111,8 +124,12 @@ class Recurrence:
     def next_after_completion(
         self, present: Occurrence, now: datetime
     ) -> tuple[Occurrence, "Recurrence"] | None:
-        anchor = self.local(now).date() if self.origin == COMPLETION else None
+        anchor = self.anchor_of_completion(now)
         return next(self.upcoming(present, now, anchor), None)
+
+    def anchor_of_completion(self, now: datetime) -> date | None:
+        """The day from which the rule goes on if the present one is completed now."""
+        return self.local(now).date() if self.origin == COMPLETION else None
 
 
 def parse_rule(text: str) -> Rule:

@@ -32,6 +32,7 @@ from tasks.serializers.projects import (
     ProjectUpdateSerializer,
     TrashedProjectSerializer,
 )
+from tasks.serializers.recurrence import OccurrencesSerializer
 from tasks.serializers.stats import StatsSerializer
 from tasks.serializers.task import (
     EmptySerializer,
@@ -74,6 +75,7 @@ __all__ = [
     "MemberSerializer",
     "MemberUpdateSerializer",
     "NewWebhookSerializer",
+    "OccurrencesSerializer",
     "PeopleSerializer",
     "ProjectChangeSerializer",
     "ProjectCreateSerializer",

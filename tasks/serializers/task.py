@@ -19,6 +19,7 @@ from taskapi.api.serializers import StrictSerializer
 from tasks.fields import get_values, split_labels, task_to_dict, to_rfc3339
 from tasks.models import Priority, Status, Task, label_key
 from tasks.operations import Move
+from tasks.serializers.recurrence import RecurrenceField, RecurrenceSerializer
 
 MAX_LABELS = 20
 # As StrictCharField's for a text that is not blank, without commas.
@@ -96,11 +97,13 @@ class TaskCreateSerializer(StrictSerializer):
     dueDate = RFC3339DateTimeField(source="due_at", allow_null=True, required=False)
     isAllDay = StrictBooleanField(source="is_all_day", required=False)
     timeZone = TimeZoneField(source="time_zone", allow_null=True, required=False)
+    recurrence = RecurrenceField(allow_null=True, required=False)
 
     read_only_echoes = frozenset(
         {
             *("id", "userId", "createdById", "position"),
             *("createdAt", "updatedAt", "completedAt", "deletedAt", "version"),
+            *("seriesId", "nextTaskId"),
         }
     )
 
@@ -177,6 +180,9 @@ class TaskSerializer(serializers.Serializer[Task]):
     isAllDay = serializers.BooleanField()
     timeZone = serializers.CharField(max_length=64, allow_null=True)
     completedAt = serializers.DateTimeField(allow_null=True)
+    recurrence = RecurrenceSerializer(allow_null=True)
+    seriesId = serializers.UUIDField(allow_null=True)
+    nextTaskId = serializers.UUIDField(allow_null=True)
     position = serializers.CharField(max_length=1000)
     version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
     createdAt = serializers.DateTimeField()

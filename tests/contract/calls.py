@@ -47,6 +47,11 @@ class World:
     def task(self) -> Task:
         return make_task(self.alice)
 
+    def recurring(self) -> Task:
+        due_at = timezone.now()
+        rule = "DUE Europe/Berlin FREQ=WEEKLY"
+        return make_task(self.alice, due_at=due_at, recurrence=rule)
+
     def trashed(self) -> Task:
         return trash(self.task())
 
@@ -229,6 +234,8 @@ CALLS: dict[str, Callable[[World], Call]] = {
     "restoreTask": lambda world: Call(world.trashed().pk),
     "moveTask": lambda world: Call(world.task().pk, {"parentId": None}),
     "copyTask": copy,
+    "skipTask": lambda world: Call(world.recurring().pk),
+    "listTaskOccurrences": lambda world: Call(world.recurring().pk),
     "batchTasks": batch,
     "exportTasks": lambda world: Call(
         query=f"?format=jsonl&project={world.project_id}"

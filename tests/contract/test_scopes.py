@@ -19,11 +19,18 @@ EXPECTED: dict[str | None, set[str]] = {
     READ_TASKS: {
         *("listTasks", "getTask", "exportTasks", "getTaskStats", "listTaskHistory"),
         *("listTrash", "getTrashedTask", "listComments", "getComment"),
-        *("listLabels", "getLabel"),
+        *("listLabels", "getLabel", "listTaskOccurrences"),
     },
     WRITE_TASKS: {
         *("createTask", "updateTask", "replaceTask", "deleteTask", "restoreTask"),
-        *("moveTask", "copyTask", "batchTasks", "emptyTrash", "destroyTask"),
+        *(
+            "skipTask",
+            "moveTask",
+            "copyTask",
+            "batchTasks",
+            "emptyTrash",
+            "destroyTask",
+        ),
         *("createComment", "updateComment", "deleteComment"),
         *("createLabel", "updateLabel", "deleteLabel"),
     },

@@ -1,11 +1,13 @@
 """A task in the admin: where it belongs, its labels, its history, the trash."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 from django.utils.html import strip_tags
 
 from accounts import personal_data
@@ -125,6 +127,18 @@ def test_page_without_a_time_zone_changes_none(browser: Client, task: Task) -> N
 
     task.refresh_from_db()
     assert (task.time_zone, task.version) == (None, 2)
+
+
+def test_task_that_recurs_is_completed_once(browser: Client, alice: User) -> None:
+    due_at = timezone.now()
+    task = make_task(alice, due_at=due_at, recurrence="DUE UTC FREQ=DAILY")
+    act(browser, TASKS, "mark_done", task)
+    submit(browser, f"{TASKS}{task.pk}/change/", status=Status.TODO)
+    submit(browser, f"{TASKS}{task.pk}/change/", status=Status.DONE)
+
+    [made] = Task.objects.filter(status=Status.TODO)
+    assert made.due_at == due_at + timedelta(days=1)
+    assert "FREQ=DAILY" in page_of(browser, made).content.decode()
 
 
 # Labels

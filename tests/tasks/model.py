@@ -17,6 +17,9 @@ DEFAULTS: dict[str, Any] = {
     "dueDate": None,
     "isAllDay": False,
     "timeZone": None,
+    "recurrence": None,
+    "seriesId": None,
+    "nextTaskId": None,
     "completedAt": None,
 }
 DELETED = {"deletedAt": NOW}

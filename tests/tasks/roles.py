@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.auth.jwt import AccessToken
 from accounts.models import Session, User
@@ -59,6 +60,8 @@ class SharedProject:
     def fill(self) -> None:
         values = {"title": f"{SECRET} task", "labels": [SECRET]}
         self.task = sharing.task_in(self.project, **values)
+        due = {"due_at": timezone.now(), "recurrence": "DUE UTC FREQ=DAILY"}
+        self.recurring = sharing.task_in(self.project, **values | due)
         self.trashed = trash(sharing.task_in(self.project, **values))
         self.label = Label.objects.get(owner=self.owner, name=SECRET)
         self.comment = self.comment_by("editor")
@@ -176,6 +179,8 @@ PLANS |= {
     "moveTask:away": lambda where, who: Call(
         where.task.pk, {"projectId": str(inbox_of(where, who))}
     ),
+    "skipTask": on("recurring"),
+    "listTaskOccurrences": on("recurring"),
     "copyTask": lambda where, who: Call(
         where.task.pk, {"projectId": str(inbox_of(where, who))}
     ),

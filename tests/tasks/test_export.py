@@ -26,8 +26,8 @@ NOON = at("2026-06-15T12:00:00")
 FIELDS = [
     *["id", "userId", "createdById", "projectId", "parentId", "title", "description"],
     *["status", "priority", "labels", "assigneeId", "startDate", "dueDate"],
-    *["isAllDay", "timeZone"],
-    *["completedAt", "position", "version", "createdAt", "updatedAt"],
+    *["isAllDay", "timeZone", "completedAt", "recurrence", "seriesId", "nextTaskId"],
+    *["position", "version", "createdAt", "updatedAt"],
 ]
 Wire = dict[str, Any]
 

@@ -17,7 +17,7 @@ PARAMETERS = (
     "status, priority, dueBefore, dueAfter, dueDate, due, timezone, overdue, "
     "createdBefore, createdAfter, updatedBefore, updatedAfter, completedBefore, "
     "completedAfter, "
-    "project, parent, assignee, createdBy, label, archived, scope, q, sort, "
+    "project, parent, assignee, createdBy, series, label, archived, scope, q, sort, "
     "page, limit, cursor"
 )
 ESCAPE_PLUS = "write the offset's + as %2B"

@@ -42,6 +42,8 @@ updateTask                ok    ok    403   403   409   404   403
 replaceTask               ok    ok    403   403   409   404   403
 deleteTask                ok    ok    403   403   409   404   403
 restoreTask               ok    ok    403   403   409   403   403
+skipTask                  ok    ok    403   403   409   404   403
+listTaskOccurrences       ok    ok    403   403   ok    404   403
 moveTask                  ok    ok    403   403   409   404   403
 moveTask:into             403   403   403   403   403   403   403
 moveTask:away             403   403   403   403   409   404   403

@@ -29,6 +29,8 @@ updateTask                403   403   ok    ok    ok    403   409   409   404   
 replaceTask               403   403   ok    ok    ok    403   409   409   404   404
 deleteTask                403   403   ok    ok    ok    403   409   409   404   404
 restoreTask               403   403   ok    ok    ok    403   409   409   404   ok
+skipTask                  403   403   ok    ok    ok    403   409   409   404   404
+listTaskOccurrences       403   ok    ok    ok    ok    403   ok    ok    404   404
 moveTask                  403   403   ok    ok    ok    403   409   409   404   404
 moveTask:into             403   403   409   409   ok    403   409   409   400   400
 moveTask:away             403   403   409   409   ok    403   409   409   404   404

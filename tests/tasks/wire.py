@@ -14,7 +14,7 @@ from tasks.operations import ActorContext, Create, Delete, perform, perform_one
 JSON = "application/json"
 ACCEPTED = (
     "projectId, parentId, title, description, status, priority, labels, assigneeId, "
-    "startDate, dueDate, isAllDay, timeZone"
+    "startDate, dueDate, isAllDay, timeZone, recurrence"
 )
 
 
@@ -30,6 +30,9 @@ def untouched(owner: User) -> dict[str, Any]:
         "startDate": None,
         "isAllDay": False,
         "timeZone": None,
+        "recurrence": None,
+        "seriesId": None,
+        "nextTaskId": None,
         "completedAt": None,
         "position": ANY,
     }

@@ -236,3 +236,33 @@ def test_bits_of_events_stay_what_they_are() -> None:
     assert to_names(0b100101) == ["task.created", "task.completed", "project.created"]
     assert to_names(to_bits(EVENTS)) == list(EVENTS)
     assert to_bits(["member.deleted"]) == 1 << 14
+
+
+def test_completion_tells_of_the_next_task_too(alice: User) -> None:
+    webhook = make_webhook(alice)
+    api = api_of(alice)
+    rule = {"rule": "FREQ=DAILY", "timeZone": "Europe/Berlin"}
+    task = create(api, dueDate="2030-01-07T08:00:00Z", recurrence=rule)
+    create(api, parentId=task["id"])
+    body = {"status": "DONE"}
+    done = api.patch(f"/api/tasks/{task['id']}", body, format="json").json()
+
+    assert told(webhook) == [
+        *("task.created", "task.created"),
+        *("task.completed", "task.created", "task.created"),
+    ]
+    [completed] = webhook.deliveries.filter(event="task.completed")
+    assert completed.body["data"] == done
+    [following] = webhook.deliveries.filter(subject=done["nextTaskId"])
+    shown = api.get(f"/api/tasks/{done['nextTaskId']}").json()
+    assert following.body["data"] == shown
+
+
+def test_skip_tells_of_a_change(alice: User) -> None:
+    webhook = make_webhook(alice)
+    api = api_of(alice)
+    rule = {"rule": "FREQ=DAILY", "timeZone": "Europe/Berlin"}
+    task = create(api, dueDate="2030-01-07T08:00:00Z", recurrence=rule)
+    api.post(f"/api/tasks/{task['id']}/skip")
+
+    assert told(webhook) == ["task.created", "task.updated"]

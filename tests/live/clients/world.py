@@ -13,7 +13,7 @@ from accounts.models import User
 from taskapi.api.openapi import EXAMPLE_ID, EXAMPLE_INNER_ID
 from tasks.models import Delivery, Project, Role, inbox_id
 from tasks.openapi.comments import NEW_COMMENT
-from tasks.openapi.examples import NEW_TASK, PROJECT_ID
+from tasks.openapi.examples import NEW_TASK, PROJECT_ID, RECURRENCE
 from tasks.openapi.projects import EXAMPLE_OF_MAIL, NEW_PROJECT
 from tasks.openapi.projects import NEW_INVITATION as NEW_MEMBER
 from tasks.openapi.webhooks import NEW_WEBHOOK
@@ -73,7 +73,9 @@ class World:
         start = path.partition("/{")[0]
         if start in SIMPLE:
             return str(self.ask("POST", start, SIMPLE[start]).json["id"])
-        task = self.ask("POST", "/api/tasks", NEW_TASK).json["id"]
+        recurs = path.endswith(("/skip", "/occurrences"))
+        body = NEW_TASK | {"recurrence": RECURRENCE if recurs else None}
+        task = self.ask("POST", "/api/tasks", body).json["id"]
         if "trash" in path or "restore" in path:
             self.ask("PATCH", f"/api/tasks/{task}", {"status": "IN_PROGRESS"})
             self.ask("DELETE", f"/api/tasks/{task}")

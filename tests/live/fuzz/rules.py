@@ -94,11 +94,21 @@ def is_beyond_a_schema(body: Any, detail: dict[str, str]) -> bool:
         return True
     if code == "past":  # no schema knows what time it is
         return True
+    if is_about_time(path, detail):
+        return True
     is_not_there = path.rpartition(".")[2] in NAMES
     # No schema compares two dates; one of them may be the task's own.
     if is_not_there or detail.get("message") == "It is after dueDate.":
         return True
     return has_a_fraction(body, path) or versions_differ(body, path)
+
+
+def is_about_time(path: str, detail: dict[str, str]) -> bool:
+    """No schema knows the zones, when their days begin, or which rules there are."""
+    name = path.rpartition(".")[2]
+    is_day = name == "dueDate" and "With isAllDay" in detail["message"]
+    is_end = name == "dueDate" and "end of the calendar" in detail["message"]
+    return name in {"rule", "recurrence", "timeZone"} or is_day or is_end
 
 
 def has_a_fraction(body: Any, path: str) -> bool:

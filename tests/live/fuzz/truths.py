@@ -75,6 +75,11 @@ class Client:
         body = {"url": "https://receiver.example/hook", "events": ["task.created"]}
         return str(self.ask("POST", "/api/webhooks", body)["id"])
 
+    def recurring(self) -> str:
+        rule = {"rule": "FREQ=DAILY", "timeZone": "Europe/Berlin"}
+        body = {"dueDate": "2030-01-31T09:00:00Z", "recurrence": rule}
+        return str(self.ask("POST", "/api/tasks", {"title": "x"} | body)["id"])
+
     def trashed(self) -> str:
         task = self.task()
         self.ask("DELETE", f"/api/tasks/{task}")
@@ -138,6 +143,10 @@ def own_token(case: Any, client: Client) -> None:
 def own_task(case: Any, client: Client) -> None:
     at(case, client.task(), version=1)
     case.query = {name: case.query[name] for name in case.query if name != "cursor"}
+
+
+def own_recurring(case: Any, client: Client) -> None:
+    at(case, client.recurring(), version=1)
 
 
 def own_comment(case: Any, client: Client) -> None:
@@ -255,6 +264,8 @@ TRUTHS: dict[str, Callable[[Any, Client], None]] = {
     "deleteComment": own_comment,
     "listPeople": own_id,
     "moveTask": own_task,
+    "skipTask": own_recurring,
+    "listTaskOccurrences": own_recurring,
     "copyTask": own_copy,
     "getProject": own_project,
     "updateProject": own_project,
