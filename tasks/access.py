@@ -249,8 +249,7 @@ def require_projects(user: Principal, project_ids: Collection[UUID]) -> None:
     for pk in project_ids:
         found = accesses.get(pk)
         if found is None or (found.is_deleted and found.role):
-            hint = f"There is no project {pk}."
-            raise ValidationError({"projectIds": [hint]}, "invalid")
+            raise no_such("projectIds", "project", pk)
         found.require(Role.VIEWER)
 
 
@@ -592,38 +591,49 @@ def people(principal: Principal, ids: Collection[UUID]) -> QuerySet[Any]:
 
 def require_people(principal: Principal, name: str, ids: Collection[UUID]) -> None:
     """PersonForbidden; ValidationError of the parameter for who does not exist."""
-    others = set(ids) - {principal.pk}
-    if not others:
+    unknown = set(ids) - {principal.pk}
+    if unknown:
+        unknown -= pks_of(people(principal, unknown))
+    if not unknown:
         return
-    users = get_user_model()._default_manager.filter(pk__in=others)
-    require_all(name, "account", others, users)
-    if people(principal, others).count() < len(others):
-        raise PersonForbidden
+    users = get_user_model()._default_manager.filter(pk__in=unknown)
+    if missing := unknown - pks_of(users):
+        raise no_such(name, "account", min(missing))
+    raise PersonForbidden
 
 
 def require_parents(principal: Principal, ids: Collection[UUID]) -> None:
     """The tasks that a filter names; ValidationError, TaskForbidden."""
     if not ids:
         return
-    tasks = Task.objects.exclude_emptied().filter(pk__in=ids)
-    require_all("parent", "task", ids, tasks)
-    projects = {each.project_id for each in tasks}
-    covered = principal.project_ids
-    accesses = get_accesses(principal.pk, projects, covered)
-    for each in tasks:
-        found = access_in(accesses, each, principal.pk, covered)
+    found = Task.objects.exclude_emptied().filter(pk__in=ids)
+    tasks = {each.pk: each for each in found.only("user", "project", "deleted_at")}
+    covered, reads_projects = principal.project_ids, principal.reads_projects
+    looked_at = {
+        each.project_id
+        for each in tasks.values()
+        if reads_projects or each.user_id != principal.pk
+    }
+    accesses = get_accesses(principal.pk, looked_at, covered)
+    for pk in ids:
+        if pk not in tasks:
+            raise no_such("parent", "task", pk)
+        task = tasks[pk]
+        if task.project_id not in looked_at:
+            continue
         try:
-            found.require_visible_task(each)
+            access_in(accesses, task, principal.pk, covered).require_visible_task(task)
         except TaskNotFound:
-            require_all("parent", "task", [each.pk], tasks.none())
+            raise no_such("parent", "task", pk) from None
 
 
-def require_all(
-    name: str, kind: str, ids: Collection[UUID], rows: QuerySet[Any]
-) -> None:
-    if missing := set(ids) - {each.pk for each in rows}:
-        hint = f"There is no {kind} {min(missing)}."
-        raise ValidationError({name: [hint]}, "invalid")
+def pks_of(rows: QuerySet[Any]) -> set[Any]:
+    return set(rows.values_list("pk", flat=True))
+
+
+def no_such(name: str, kind: str, pk: UUID) -> ValidationError:
+    """What a parameter or a field names does not exist."""
+    return ValidationError({name: [f"There is no {kind} {pk}."]}, "invalid")
 
 
 def update_reads_projects(user_id: UUID) -> None:

@@ -544,7 +544,9 @@ def parse_filters(sent: dict[str, str]) -> tuple[Shape, dict[str, Any], Where]:
         archived or "false",
         bool(archived),
         scope or "all",
-        tuple((k, ids_of(cleaned[k])) for k in BY_ACCOUNT if k in sent),
+        tuple(
+            (k, ids) for k in BY_ACCOUNT if k in sent and (ids := ids_of(cleaned[k]))
+        ),
         ids_of(cleaned["parent"]) if "parent" in sent else (),
     )
     zone = cleaned.pop("timezone")

@@ -47,8 +47,8 @@ class KeysetPagination(BasePagination):
     Takes rows ordered by one key and the id. A cursor holds the last row's key and id
     and the owner's revision at the start of the walk; it is sealed, since revisions of
     others would tell how much they do, and bound to the principal, the path and the
-    filters. Rows that were written after the start are left
-    out of a walk over a mutable key: they could have been shown already.
+    filters. Rows that were written after the start are left out of a walk over a
+    mutable key: they could have been shown already.
     """
 
     default_limit, max_limit = 20, 100

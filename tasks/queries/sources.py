@@ -21,7 +21,6 @@ from django.db.models import (
     UUIDField,
 )
 from django.db.models.expressions import RawSQL
-from rest_framework.exceptions import ValidationError
 
 from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment
 from tasks import access
@@ -49,17 +48,14 @@ class Source:
         self.place = own_place(kind, PRINCIPAL)
         self.tasks = access.own_tasks(PRINCIPAL).filter(self.place)
 
-    def sql(
-        self, rows: QuerySet[Any, Any], suffix: SQLFragment = ("", [])
-    ) -> SQLFragment:
-        """Of a `values_list()` of the tasks."""
-        return CompiledQuery.compile(rows, suffix).fragment
+    def compile(self, rows: QuerySet[Any, Any], suffix: SQLFragment) -> CompiledQuery:
+        """The query of a `values_list()` of the tasks."""
+        return CompiledQuery.compile(rows, suffix)
 
 
 class ProjectsSource(Source):
-    """Tasks of PROJECTS: `sql` applies an order and a limit to each project.
-
-    In PostgreSQL, `p` is the project whose tasks are looked for.
+    """Tasks of PROJECTS, an order and a limit being those of each project; in the SQL,
+    `p` is the project.
     """
 
     is_own = False
@@ -70,16 +66,12 @@ class ProjectsSource(Source):
         self.place = Q(project_id=RawSQL("p.id", [], UUIDField()))
         self.tasks = Task.objects.filter(self.place)
 
-    def sql(
-        self, rows: QuerySet[Any, Any], suffix: SQLFragment = ("", [])
-    ) -> SQLFragment:
-        sql, params = super().sql(rows, suffix)
+    def compile(self, rows: QuerySet[Any, Any], suffix: SQLFragment) -> CompiledQuery:
+        sql, params = super().compile(rows, suffix).fragment
         columns = "id uuid, owner_id uuid, revision bigint"
         projects = f"jsonb_to_recordset(%s) p({columns})"
-        return (
-            f"SELECT z.* FROM {projects} CROSS JOIN LATERAL ({sql}) z",  # noqa: S608
-            [PROJECTS, *params],
-        )
+        sql = f"SELECT z.* FROM {projects} CROSS JOIN LATERAL ({sql}) z"  # noqa: S608
+        return CompiledQuery((sql, [PROJECTS, *params]))
 
 
 class SQLiteProjectsSource(Source):
@@ -136,8 +128,7 @@ class Selection:
     """The sources of one request, and the revisions of their spaces at its start."""
 
     sources: Sources = field(default_factory=Sources)
-    # With `owner_id`.
-    projects: Sequence[Any] = ()
+    projects: Sequence[Share | ProjectAccess] = ()
     # Of everything that decides what the list shows.
     state: str = ""
     # What a cursor holds: the own revision, or several, by project and OWN.
@@ -238,7 +229,7 @@ def shared_among(principal: Any, accesses: Any) -> list[Share]:
 def require_project(accesses: dict[UUID, ProjectAccess], pk: UUID) -> ProjectAccess:
     found = accesses.get(pk)
     if found is None or (found.is_deleted and found.role):
-        raise ValidationError({"project": [f"There is no project {pk}."]}, "invalid")
+        raise access.no_such("project", "project", pk)
     found.require(Role.VIEWER)
     return found
 
@@ -250,7 +241,10 @@ def readable(accesses: dict[UUID, ProjectAccess], pk: UUID) -> ProjectAccess | N
 
 
 def make_selection(
-    own: str, projects: Sequence[Any], revisions: dict[str, int], state: Any
+    own: str,
+    projects: Sequence[Share | ProjectAccess],
+    revisions: dict[str, int],
+    state: Any,
 ) -> Selection:
     token = str(revisions[OWN])
     if state or own != "all":

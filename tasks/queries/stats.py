@@ -42,7 +42,7 @@ class CompiledStats:
         found = tasks.filtered(tasks.shape)
         if tasks.is_search:
             found = [(s, each.filter(search.in_index(TEXT))) for s, each in found]
-        self.parts = [(s, each.values_list(*COLUMNS)) for s, each in found]
+        self.parts = [s.compile(each.values_list(*COLUMNS), LIMIT) for s, each in found]
         self.is_prepared = tasks.is_prepared
         self.has_projects = sources.has_projects
 
@@ -75,7 +75,7 @@ class CompiledStats:
         sql, newest = self.newest()
         sql = f'SELECT "project_id", {", ".join(counts)} FROM ({sql}) t GROUP BY 1'  # noqa: S608
         query = CompiledQuery((sql, [*params, *newest]), is_prepared=self.is_prepared)
-        converters = CompiledQuery.compile(self.parts[0][1]).converters
+        converters = self.parts[0].converters
         query.converters = {0: converters[0]} if 0 in converters else {}
         return query
 
@@ -87,7 +87,7 @@ class CompiledStats:
         return CompiledQuery(fragment, is_prepared=self.is_prepared)
 
     def newest(self) -> SQLFragment:
-        parts = [source.sql(rows, LIMIT) for source, rows in self.parts]
+        parts = [part.fragment for part in self.parts]
         if not self.has_projects:
             return parts[0]
         sql, params = search.union(parts)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
+from taskapi.api import pagination, sealed
 from tasks.models import Label, Project, Role, Task, inbox_id
 from tests.accounts.wire import bearer
 from tests.contract.document import Operation
@@ -238,6 +239,23 @@ def test_projects_are_those_that_it_covers(house: House) -> None:
 
         assert found == [each for each in everything if each["id"] in covered]
         assert 0 < len(found) < len(everything)
+
+
+def test_cursor_holds_nothing_of_other_projects(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Any] = []
+
+    def remember(value: Any, bound: str) -> str:
+        held.append(value)
+        return sealed.seal(value, bound)
+
+    monkeypatch.setattr(pagination, "seal", remember)
+    program = house.client(house.own.pk, house.shared.pk)
+    assert program.get("/api/projects?limit=1").json()["nextCursor"]
+
+    assert str(house.shared.pk) in str(held)
+    assert str(house.unseen.pk) not in str(held)
 
 
 def test_people_are_those_of_its_projects(house: House) -> None:
