@@ -415,13 +415,17 @@ class TaskFilter(filters.FilterSet):
     ) -> TaskQuerySet:
         if not value:
             return tasks
-        if self.owner is not None and len(value) == 1:
+        labelled = TaskLabel.objects.filter(task=OuterRef("pk"))
+        if self.owner is None:
+            labelled = labelled.filter(
+                label__key__in=value, label__owner_id=OuterRef("user_id")
+            )
+        elif len(value) == 1:
             return self.with_label(tasks, value[0])
-        labelled = TaskLabel.objects.filter(
-            label__key__in=value,
-            label__owner_id=OuterRef("user_id"),
-            task=OuterRef("pk"),
-        )
+        else:
+            # Of the project, too: others may have as many labels of these names.
+            labels = labels_of(self.owner, value)
+            labelled = labelled.filter(label__in=labels, project=OuterRef("project"))
         return tasks.filter(Exists(labelled))
 
     def with_label(self, tasks: TaskQuerySet, key: Any) -> TaskQuerySet:

@@ -5,7 +5,7 @@ are bound with each request. `tasks.filters` declares the filters, `tasks.access
 tasks that they filter.
 """
 
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -55,6 +55,8 @@ LIMIT: SQLFragment = (" LIMIT %s", [Placeholder("limit", BigIntegerField())])
 OFFSET = Placeholder("offset", BigIntegerField())
 # Of each part: so many are enough for the page.
 WANTED: SQLFragment = (" LIMIT %s", [Placeholder("wanted", BigIntegerField())])
+# So many rows of each project are cheaper to read than to look for the ones wanted.
+DEEP_ROWS = 200
 PAGE: SQLFragment = (f"{LIMIT[0]} OFFSET %s", [*LIMIT[1], OFFSET])
 
 
@@ -142,7 +144,8 @@ class CompiledTaskList:
             return self.search(values, pages)
         if pages.position:
             return self.rows_after(values, pages.limit + 1)
-        rows = self.page.rows(values)
+        page = self.deep_page if values["wanted"] > DEEP_ROWS else self.page
+        rows = page.rows(values)
         # The last page gives the total.
         is_last = len(rows) <= pages.limit and (rows or not pages.offset)
         pages.total = pages.offset + len(rows)
@@ -174,6 +177,11 @@ class CompiledTaskList:
     @cached_property
     def page(self) -> CompiledQuery:
         return self.compile(self.filtered(self.shape))
+
+    @cached_property
+    def deep_page(self) -> CompiledQuery:
+        """The same for pages far into the list."""
+        return self.compile(self.filtered(self.shape), is_deep=True)
 
     @cached_property
     def count(self) -> CompiledQuery:
@@ -220,31 +228,36 @@ class CompiledTaskList:
             (source, tasks.order_by().filter(search.in_index(TEXT)))
             for source, tasks in self.filtered(self.shape)
         ]
+        of = partial(self.rows_of, has_value=has_value)
         sql = search.search_sql(
-            self.fragments(window, has_value, search.WINDOW),
+            [s.compile_deep(r, search.WINDOW).fragment for s, r in of(window)],
             CompiledQuery.compile(all_matches.values_list(*COLUMNS)).fragment,
-            self.fragments(matches, has_value, search.OPTIMIZATION_FENCE),
+            [s.compile(r, search.OPTIMIZATION_FENCE).fragment for s, r in of(matches)],
             self.order_sql(),
             PAGE,
         )
         return CompiledQuery(sql, is_prepared=False)
 
-    def fragments(
-        self, sources: Any, has_value: bool | None, suffix: SQLFragment
-    ) -> list[SQLFragment]:
+    def rows_of(
+        self, sources: list[tuple[Source, Any]], has_value: bool | None
+    ) -> list[tuple[Source, Any]]:
         return [
-            source.compile(part.values_list(*COLUMNS), suffix).fragment
+            (source, part.values_list(*COLUMNS))
             for source, tasks in sources
             for part in self.parts(source, tasks, has_value)
         ]
 
-    def compile(self, parts: list[tuple[Source, Any]]) -> CompiledQuery:
+    def compile(
+        self, parts: list[tuple[Source, Any]], *, is_deep: bool = False
+    ) -> CompiledQuery:
         """The page of the own tasks; of projects, out of the start of each."""
         if not self.sources.has_projects:
             rows = parts[0][1].values_list(*COLUMNS)
             return CompiledQuery.compile(rows, PAGE, is_prepared=self.is_prepared)
         starts = [
-            source.compile(tasks.values_list(*COLUMNS), WANTED)
+            (source.compile_deep if is_deep else source.compile)(
+                tasks.values_list(*COLUMNS), WANTED
+            )
             for source, tasks in parts
         ]
         sql, params = search.union([each.fragment for each in starts])

@@ -22,6 +22,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 
+from taskapi.api.pagination import sort_key
 from taskapi.db.compiled import CompiledQuery, Placeholder, SQLFragment
 from tasks import access
 from tasks.access import ProjectAccess, Share
@@ -34,6 +35,8 @@ PRINCIPAL = SimpleNamespace(
 OWN = "own"
 # A list of {"id", "owner_id", "revision"}, whose revision is the space's.
 PROJECTS = Placeholder("projects", JSONField())
+# The tasks of a project have an index in its order.
+INDEXED_KEY = "created_at"
 
 
 class Source:
@@ -52,10 +55,19 @@ class Source:
         """The query of a `values_list()` of the tasks."""
         return CompiledQuery.compile(rows, suffix)
 
+    def compile_deep(
+        self, rows: QuerySet[Any, Any], suffix: SQLFragment
+    ) -> CompiledQuery:
+        """The same for ordered rows, of which the suffix may want thousands."""
+        return self.compile(rows, suffix)
+
 
 class ProjectsSource(Source):
     """Tasks of PROJECTS, an order and a limit being those of each project; in the SQL,
     `p` is the project.
+
+    A deep list reads no more of a project than it needs: the first keys of each tell
+    by which key there are as many rows as are wanted.
     """
 
     is_own = False
@@ -72,6 +84,33 @@ class ProjectsSource(Source):
         projects = f"jsonb_to_recordset(%s) p({columns})"
         sql = f"SELECT z.* FROM {projects} CROSS JOIN LATERAL ({sql}) z"  # noqa: S608
         return CompiledQuery((sql, [PROJECTS, *params]))
+
+    def compile_deep(
+        self, rows: QuerySet[Any, Any], suffix: SQLFragment
+    ) -> CompiledQuery:
+        key, is_descending = sort_key(rows)
+        if key != INDEXED_KEY:
+            return self.compile(rows, suffix)
+        cutoff, params = self.cutoff(rows, suffix, is_descending)
+        lookup = f"{key}__{'gte' if is_descending else 'lte'}"
+        within: Any = {lookup: RawSQL("SELECT key FROM cutoff", [])}
+        sql, others = self.compile(rows.filter(**within), suffix).fragment
+        sql = f"WITH cutoff(key) AS MATERIALIZED ({cutoff}) {sql}"
+        return CompiledQuery((sql, [*params, *others]))
+
+    def cutoff(
+        self, rows: QuerySet[Any, Any], suffix: SQLFragment, is_descending: bool
+    ) -> SQLFragment:
+        """A key by which there are at least as many rows as the suffix limits to; the
+        last possible one where the first keys of each project are not as many.
+        """
+        [limit] = suffix[1]
+        share = " LIMIT 4 * %s / greatest(1, jsonb_array_length(%s)) + 1"
+        keys = self.compile(rows.values_list(INDEXED_KEY), (share, [limit, PROJECTS]))
+        sql, params = keys.fragment
+        order, end = ("DESC", "-infinity") if is_descending else ("ASC", "infinity")
+        last = f"SELECT * FROM ({sql}) k ORDER BY 1 {order} OFFSET %s - 1 LIMIT 1"  # noqa: S608
+        return f"SELECT coalesce(({last}), '{end}')", [*params, limit]
 
 
 class SQLiteProjectsSource(Source):

@@ -42,7 +42,9 @@ class CompiledStats:
         found = tasks.filtered(tasks.shape)
         if tasks.is_search:
             found = [(s, each.filter(search.in_index(TEXT))) for s, each in found]
-        self.parts = [s.compile(each.values_list(*COLUMNS), LIMIT) for s, each in found]
+        self.parts = [
+            s.compile_deep(each.values_list(*COLUMNS), LIMIT) for s, each in found
+        ]
         self.is_prepared = tasks.is_prepared
         self.has_projects = sources.has_projects
 
