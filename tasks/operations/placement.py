@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from rest_framework.exceptions import ValidationError
 
 from taskapi.api.errors import Conflict
-from tasks.access import ProjectAccess
+from tasks.access import ProjectAccess, TaskNotFound
 from tasks.fields import split_labels
 from tasks.models import Task, inbox_id
 from tasks.operations.changes import Move, Operation
@@ -94,15 +95,22 @@ def require_parent(
 
 
 def find_parent(work: UnitOfWork, project_id: UUID, parent_id: UUID) -> Task:
-    parent = work.trees.get(parent_id)
-    if parent is None:
-        raise ValidationError({"parentId": ["There is no such task."]})
-    work.view_of(parent).require_visible_task(parent)
+    parent = find_named(work, "parentId", parent_id)
     if parent.deleted_at:
         raise ValidationError({"parentId": ["This task is in the trash."]})
     if parent.project_id != project_id:
         raise ValidationError({"parentId": ["This task is in another project."]})
     return parent
+
+
+def find_named(work: UnitOfWork, name: str, pk: UUID) -> Task:
+    """The task that a field names; ValidationError, TaskForbidden."""
+    task = work.trees.get(pk)
+    with suppress(TaskNotFound):  # it went to the trash with its project
+        if task:
+            work.view_of(task).require_visible_task(task)
+            return task
+    raise ValidationError({name: ["There is no such task."]})
 
 
 def require_room(work: UnitOfWork, task: Task, root: Task, added: int) -> None:
@@ -118,10 +126,7 @@ def position_beside(
 ) -> str:
     """The position next to a sibling; the present one if the task is there already."""
     name = "before" if operation.before else "after"
-    anchor = work.trees.get(operation.before or operation.after)  # type: ignore[arg-type]
-    if anchor is None:
-        raise ValidationError({name: ["There is no such task."]})
-    work.view_of(anchor).require_visible_task(anchor)
+    anchor = find_named(work, name, getattr(operation, name))
     place_of = {key: getattr(anchor, key) for key in siblings}
     if anchor.deleted_at or anchor.pk == task.pk or place_of != siblings:
         hint = "Not another task with the same project and parent."

@@ -54,6 +54,10 @@ class Model:
         is_with_project = task not in self.trash or role < OWNER
         return {404} if project.is_trashed and is_with_project else set()
 
+    def naming(self, user: str, task: str) -> Faults:
+        """Of a task that a body names."""
+        return {400 if each == 404 else each for each in self.seeing(user, task)}
+
     def role_for(self, user: str, task: str) -> int:
         return self.role(user, self.tasks[task]["projectId"])
 
@@ -79,7 +83,7 @@ class Model:
 
     def nesting(self, user: str, task: str | None, project: str, parent: str) -> Faults:
         """Of making the task, or a new one, a child of that parent."""
-        faults = self.seeing(user, parent)
+        faults = self.naming(user, parent)
         about = self.tasks[parent]
         if parent in self.trash or about["projectId"] != project:
             return faults | {400}
@@ -104,7 +108,7 @@ class Model:
         """Of putting the task beside another, in that project and below that parent."""
         found = {name: self.tasks[anchor][name] for name in place}
         is_wrong = anchor in self.trash or anchor == task or found != place
-        return self.seeing(user, anchor) | ({400} if is_wrong else set())
+        return self.naming(user, anchor) | ({400} if is_wrong else set())
 
     def assigning(self, project: str, user: str | None) -> Faults:
         return set() if not user or self.role(user, project) else {400}

@@ -281,3 +281,30 @@ def test_statements_do_not_go_with_the_subtasks(
 
     few, many = statements
     assert len(few) == len(many), statements
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("post", "", "parentId"),
+        ("patch", "/{task}", "parentId"),
+        ("post", "/{task}/move", "parentId"),
+        ("post", "/{task}/move", "before"),
+        ("post", "/{task}/move", "after"),
+    ],
+)
+def test_task_that_went_with_its_project_cannot_be_named(
+    alice_api: APIClient, alice: User, method: str, path: str, name: str
+) -> None:
+    project = make_project(alice)
+    named, task = task_in(project), make_task(alice)
+    delete(project)
+    body = {"title": "x", name: str(named.pk)}
+    if path.endswith("move"):
+        del body["title"]
+
+    url = "/api/tasks" + path.format(task=task.pk)
+    answer = getattr(alice_api, method)(url, body, format="json")
+
+    assert answer.status_code == 400
+    assert [each["field"] for each in error_of(answer)["details"]] == [name]
